@@ -1,0 +1,163 @@
+"""Fixtures, and which tests run for which part.
+
+A test that takes `part` and is marked `parts(N)` runs once for each part from N
+on: what part N showed still holds in all later ones. `parts(0, 2)` is for parts
+0 to 2 alone. A test that names a part itself is marked too; where that part isn't
+there (in the tree of a chapter's tag), it is skipped. `--part=part1-boot` runs
+only what concerns that part.
+"""
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import harness
+from harness import Run, Session
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", help="run only the tests of this part")
+    parser.addoption("--share", default="1/1", metavar="K/N",
+                     help="run only share K of N of the test files")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "parts(first, last): for these parts; "
+                            "without `last`, for all from the first on")
+    config.addinivalue_line("markers", "long: takes long; .ci/run runs it")
+    chosen = config.getoption("--part")
+    if chosen and chosen not in [p.name for p in harness.PARTS]:
+        raise pytest.UsageError(f"there is no part '{chosen}'")
+
+
+def parts_of(metafunc: pytest.Metafunc) -> list[Path]:
+    """The parts that a test is for."""
+    marker = metafunc.definition.get_closest_marker("parts")
+    assert marker, f"{metafunc.function.__name__} does not say for which parts"
+    first, last = (*marker.args, None)[:2]
+    return harness.PARTS[first:None if last is None else last + 1]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "part" in metafunc.fixturenames:
+        metafunc.parametrize("part", parts_of(metafunc), ids=lambda p: p.name)
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k have taken out theirs
+def pytest_collection_modifyitems(config: pytest.Config,
+                                  items: list[pytest.Item]) -> None:
+    for item in items:
+        marker = item.get_closest_marker("parts")
+        if marker and marker.args[0] >= len(harness.PARTS):
+            item.add_marker(pytest.mark.skip(f"no part {marker.args[0]} here"))
+    chosen = config.getoption("--part")
+    kept = [i for i in items if not chosen or f"[{chosen}" in i.name
+            or f"-{chosen}" in i.name]
+    mine = files_of_share(kept, config.getoption("--share"))
+    kept = [i for i in kept if i.path in mine]
+    config.hook.pytest_deselected(items=[i for i in items if i not in kept])
+    items[:] = kept
+
+
+def files_of_share(items: list[pytest.Item], share: str) -> set[Path]:
+    """The test files of share "K/N": file by file, the largest first, each
+    goes to the share that has least to do so far."""
+    number, _, shares = share.partition("/")
+    work: Counter[Path] = Counter()
+    for item in items:
+        work[item.path] += 20 if item.get_closest_marker("long") else 1
+    load = [0] * int(shares)
+    owner = {}
+    for path, size in sorted(work.items(), key=lambda w: (-w[1], w[0])):
+        owner[path] = load.index(min(load))
+        load[owner[path]] += size
+    return {path for path, n in owner.items() if n == int(number) - 1}
+
+
+class Lab:
+    """Remembers what a test booted, so that a failure can show it."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[Run, Path | None]] = []
+        self.sessions: list[tuple[Session, Path | None]] = []
+
+    def reports(self) -> list[str]:
+        late = [(s.run(), elf) for s, elf in self.sessions]
+        return [harness.report(*what) for what in self.runs + late]
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    request.node.lab = made = Lab()
+    yield made
+    for session, _ in made.sessions:
+        session.stop()
+
+
+def elf_of(part: Path | None) -> Path | None:
+    return harness.qemu.build(part) / "kernel.elf" if part else None
+
+
+@pytest.fixture
+def boot(lab: Lab) -> Callable[..., Run]:
+    """boot(part, demo, args=..., typed=..., el="2", ...) -> Run
+
+    Boots a part and waits for its end. Exact unless exact=False; the machine's
+    options are those of qemu.Machine; `more` adds options of QEMU's.
+    """
+    def boot(part: Path, demo: str = "", args: str = "", typed: bytes = b"",
+             exact: bool = True, limit: float = harness.LIMIT,
+             more: tuple[str, ...] = (), **machine: str) -> Run:
+        command = harness.options(part, demo, args,
+                                  harness.qemu.Machine(**machine), exact)
+        run = harness.execute([*command, "-serial", "stdio", *more], typed,
+                              limit)
+        lab.runs.append((run, elf_of(part)))
+        return run
+    return boot
+
+
+@pytest.fixture
+def execute(lab: Lab) -> Callable[..., Run]:
+    """execute(command) -> Run: any QEMU command, shown if the test fails."""
+    def execute(command: list[str], typed: bytes = b"",
+                limit: float = harness.LIMIT, part: Path | None = None) -> Run:
+        run = harness.execute(command, typed, limit)
+        lab.runs.append((run, elf_of(part)))
+        return run
+    return execute
+
+
+@pytest.fixture
+def talk(lab: Lab, tmp_path: Path) -> Callable[..., Session]:
+    """talk(part, demo, ...) -> Session: boots a part, to type and to watch."""
+    def talk(part: Path, demo: str = "", args: str = "", exact: bool = True,
+             **machine: str) -> Session:
+        path = tmp_path / f"monitor{len(lab.sessions)}"
+        command = [*harness.options(part, demo, args,
+                                    harness.qemu.Machine(**machine), exact),
+                   "-serial", "mon:stdio",
+                   "-qmp", f"unix:{path},server=on,wait=off"]
+        child = pexpect.spawn(command[0], command[1:], timeout=harness.LIMIT,
+                              encoding="utf-8", echo=False)
+        child.logfile_read = io.StringIO()
+        session = Session(command, child, path)
+        lab.sessions.append((session, elf_of(part)))
+        return session
+    return talk
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item,
+                              call: pytest.CallInfo) -> Iterator[None]:
+    """A failure shows what ran: the log, and the command that repeats it."""
+    result = (yield).get_result()
+    made = getattr(item, "lab", None)
+    if made and call.when == "call" and result.failed:
+        for number, text in enumerate(made.reports(), 1):
+            result.sections.append((f"boot {number}", text))

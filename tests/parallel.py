@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Runs pytest in as many processes as there are CPUs.
+
+Each takes its share of the test files (`--share`, in conftest.py). The report
+of the first is shown as it comes, those of the others when they are done, and
+last a line with the sum. All arguments go to pytest. The exit status is 0 if
+all went well, else that of the first process for which it did not.
+"""
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+NO_TESTS = 5  # pytest's exit status for a share without tests
+
+
+def run(share: int, shares: int, words: list[str]) -> tuple[int, str]:
+    """One process: its exit status, and what it printed."""
+    command = [sys.executable, "-m", "pytest", "-q",
+               f"--share={share}/{shares}", *words]
+    printed = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.STDOUT) as child:
+        assert child.stdout
+        for line in child.stdout:
+            printed.append(line)
+            if share == 1:
+                print(line, end="", flush=True)
+    return child.returncode, "".join(printed)
+
+
+def main() -> int:
+    shares = max(1, min(os.cpu_count() or 1, 4))
+    with ThreadPoolExecutor(shares) as pool:
+        done = list(pool.map(lambda n: run(n, shares, sys.argv[1:]),
+                             range(1, shares + 1)))
+    counts: Counter[str] = Counter()
+    for share, (_, printed) in enumerate(done, 1):
+        if share > 1:
+            print(printed, end="")
+        last = printed.rstrip().rpartition("\n")[2]
+        for count, what in re.findall(r"(\d+) (passed|failed|skipped|error)",
+                                      last):
+            counts[what] += int(count)
+    print(f"{counts['passed']} passed, {counts['failed'] + counts['error']} "
+          f"failed, {counts['skipped']} skipped")
+    if not counts["passed"] and not counts["failed"] and not counts["error"]:
+        return NO_TESTS
+    return next((status for status, _ in done if status not in (0, NO_TESTS)),
+                0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
