@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Strata's Makefile: what you type goes here; how a kernel is built stands in
 # common/mk/kernel.mk.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What part 0 is linked from. The names without a folder lie in this
 # directory, the others in demos/ and in common/lib/.
 kernel-objects := boot.o main.o psci.o uart.o

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What part 1 is linked from. The names without a folder lie in this
 # directory, the others in demos/ and in common/lib/.
 kernel-objects := boot.o backtrace.o exception.o guard.o machine.o main.o \

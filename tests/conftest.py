@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures, and which tests run for which part.
 
 A test that takes `part` and is marked `parts(N)` runs once for each part from N

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Boots kernels and watches what they do.
 
 Every QEMU that is started here has a time limit and is reaped. By default a

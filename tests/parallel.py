@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Runs pytest in as many processes as there are CPUs.
 
 Each takes its share of the test files (`--share`, in conftest.py). The report

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The book's machinery: what it fills, and what it finds wrong.
 
 Most tests work on a little book of two pages, about two little parts.

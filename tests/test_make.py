@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The commands that a reader types: what they build, and what they refuse."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Deliberate mistakes: each must turn a test red, for the right reason.
 
 tests/mutants/NAME.patch is a mistake as a student would make it, in words of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Part 0: what a machine without a kernel does, and what it fails to do."""
 import pytest
 

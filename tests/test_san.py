@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """make partN SAN=1: what C leaves undefined is reported by its kind and place."""
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each point of a kernel's own tests (`demo=selftest`, TAP) is a test here."""
 import re
 

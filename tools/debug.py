@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Boots a part stopped at its first instruction, under gdb.
 
 What the kernel prints appears on this terminal, between gdb's own lines; it

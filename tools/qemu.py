@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The QEMU command line for a part, checked before QEMU sees it."""
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Boots a part in QEMU, with its serial line on this terminal.
 
 What the kernel prints goes through this program, which adds file and line to

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Turns the output of nm into the symbol table that is linked into a kernel.
 
 Reads `nm --numeric-sort` on standard input and writes assembly: for each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Builds the kernel of one part: make -f common/mk/kernel.mk PART=part1-boot
 #
 # Everything that is made lies in build/PART/:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Strata's commands for gdb; `make part1 debug` loads them.
 
   strata end         ends the machine, if it still runs (so does quitting)
