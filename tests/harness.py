@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
@@ -109,7 +109,6 @@ class Session:
     command: list[str]
     child: pexpect.spawn
     monitor_path: Path
-    log: list[str] = field(default_factory=list)
 
     def expect(self, text: str) -> None:
         """Waits for these very characters; a line ends with "\\r"."""
