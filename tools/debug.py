@@ -55,13 +55,5 @@ def debug(part: Path) -> int:
             machine.wait()
 
 
-def main() -> int:
-    part = strata.part_argument(__doc__, qemu.CHOICES)
-    try:
-        return debug(part)
-    except qemu.Wrong as wrong:
-        strata.fail(str(wrong))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(qemu.program(__doc__, debug))

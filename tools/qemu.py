@@ -7,8 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import strata
 
 OLDEST = (7, 2)
 CPUS = ("cortex-a53", "cortex-a72", "max")
@@ -128,3 +131,13 @@ def choice(part: Path) -> list[str]:
     machine.check()
     line = append(part, env.get("DEMO", ""), env.get("ARGS", ""))
     return [executable(), *kernel(part, machine, line)]
+
+
+def program(about: str | None, start: Callable[[Path], int]) -> int:
+    """A program that does something with the part that is its argument: its
+    exit status. What is Wrong is said in one line."""
+    part = strata.part_argument(about or "", CHOICES)
+    try:
+        return start(part)
+    except Wrong as wrong:
+        strata.fail(str(wrong))

@@ -17,7 +17,6 @@ import threading
 from pathlib import Path
 
 import qemu
-import strata
 
 FRAME = re.compile(rb"  #(\d+) +0x([0-9a-f]{16})\b.*")
 CTRL_D = b"\x04"
@@ -104,13 +103,5 @@ def boot(part: Path) -> int:
         return child.wait()
 
 
-def main() -> int:
-    part = strata.part_argument(__doc__, qemu.CHOICES)
-    try:
-        return boot(part)
-    except qemu.Wrong as wrong:
-        strata.fail(str(wrong))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(qemu.program(__doc__, boot))
