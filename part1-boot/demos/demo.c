@@ -54,7 +54,7 @@ static unsigned program_count;
 
 const char *demo_string(const char *key, const char *otherwise)
 {
-    static char value[64];
+    static char value[512];
     return args_string(command_line, key, value, sizeof(value)) ? value
                                                                 : otherwise;
 }
