@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# What part 2 is linked from. The names without a folder lie in this
+# directory, the others in demos/ and in common/lib/.
+kernel-objects := boot.o backtrace.o exception.o guard.o machine.o main.o \
+                  panic.o psci.o selftest.o uart.o vectors.o \
+                  cap.o gate.o sched.o syscall.o thread.o
+demo-objects   := demo.o crasher.o echo.o hog.o line.o meddler.o polite.o \
+                  hanoi.o scribbler.o snoop.o tree.o
+common-objects := args.o fdt.o printf.o semihosting.o smccc.o \
+                  string.o symbols.o tap.o ubsan.o
+# The names of all functions, for the backtrace (tools/symbols.py makes it).
+generated-objects := symbol-table.o
