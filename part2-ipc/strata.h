@@ -2,7 +2,7 @@
 // strata.h - all that a program may ask of the kernel.
 //
 // Each call puts its arguments into registers, x0 to x7, and enters the kernel
-// by the gate (gate.S). Chapter 2 of the book tells the story.
+// by the gate (gate.S). Page 2a of the book tells the story.
 #ifndef STRATA_STRATA_H
 #define STRATA_STRATA_H
 
@@ -33,7 +33,7 @@ enum syscall {
 
 // In: x[0] to x[7] as the call's arguments. Out: x[0] is the error, and x[1] to
 // x[6] are the results. To the compiler the gate is a function like any other:
-// x8 to x18 may have changed behind it, x19 to x29 have not.
+// x8 to x18 may have changed behind it, x19 to x29 and sp have not.
 static inline __attribute__((always_inline)) int
 enter_kernel(uint64_t x[static 8])
 {

@@ -17,6 +17,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import guest
 import harness
 from harness import Run, Session
 
@@ -132,6 +133,36 @@ def execute(lab: Lab) -> Callable[..., Run]:
         lab.runs.append((run, elf_of(part)))
         return run
     return execute
+
+
+@pytest.fixture(scope="session")
+def crasher(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """crasher(part, source): where the part is built with images/SOURCE in
+    place of its own crasher."""
+    built: dict[tuple[Path, str], Path] = {}
+
+    def crasher(part: Path, source: str = "crasher.c") -> Path:
+        if (part, source) not in built:
+            text = (harness.ROOT / "tests" / "images" / source).read_text()
+            built[part, source] = guest.rebuilt(
+                part, tmp_path_factory.mktemp("crash"),
+                {"demos/crasher.c": text})
+        return built[part, source]
+    return crasher
+
+
+@pytest.fixture
+def crash(crasher: Callable[..., Path],
+          execute: Callable[..., Run]) -> Callable[..., Run]:
+    """crash(part, args, source, ...) -> Run: boots that kernel."""
+    def crash(part: Path, args: str, source: str = "crasher.c",
+              **machine: str) -> Run:
+        command = harness.options(part, "crasher", args,
+                                  harness.qemu.Machine(**machine), exact=True)
+        image = crasher(part, source) / "kernel.img"
+        command[command.index("-kernel") + 1] = str(image)
+        return execute([*command, "-serial", "stdio"])
+    return crash
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ ABOUT = {
     ".bss": "variables that begin as zero",
     ".stack": "the stack that everything runs on (SP_EL0)",
     ".kernel_stack": "the stack of exceptions (SP_EL1)",
+    ".thread_stacks": "the stacks of the demos' threads (SP_EL0)",
 }
 GUARD = "the guard: touched on a stack overflow"
 IN_FILE, IN_MEMORY, FREE, WATCHED = "#cfe3f7", "#f6e3bd", "#eeeeea", "#f0b9ad"

@@ -17,7 +17,7 @@ struct solver {
 
 static struct solver solvers[SOLVERS] = {
     {.name = "Ada"}, {.name = "Edsger"}, {.name = "Per"}};
-static unsigned disks;
+static uint64_t disks;
 
 // Moves the upper disk of a peg. It must not come to lie on a smaller one.
 static void move(struct solver *solver, unsigned from, unsigned to)
@@ -45,17 +45,19 @@ static void solve(struct solver *solver, unsigned count, unsigned from,
 static void play(void *argument)
 {
     struct solver *solver = argument;
-    for (unsigned disk = disks; disk > 0; disk--)
+    for (unsigned disk = (unsigned)disks; disk > 0; disk--)
         solver->pegs[0][solver->height[0]++] = disk;
-    solve(solver, disks, 0, 2);
+    solve(solver, (unsigned)disks, 0, 2);
 }
 
 void demo_hanoi(void)
 {
     cap_t threads[SOLVERS];
     disks = demo_number("disks", 2);
-    if (disks > MOST_DISKS)
-        disks = MOST_DISKS;
+    if (disks < 1 || disks > MOST_DISKS) {
+        printf("disks= must be 1 to %u\n", MOST_DISKS);
+        return;
+    }
     for (unsigned i = 0; i < SOLVERS; i++)
         threads[i] = spawn(solvers[i].name, play, &solvers[i]);
     unsigned moves = 0, wrong = 0;
