@@ -203,6 +203,11 @@ def test_a_compile_error_fails_the_build(tree):
     source.write_text(source.read_text() + "int mistake(void) { return x; }\n")
     done = make("part1", cwd=tree)
     assert done.returncode != 0 and "guard.c" in done.stderr
+    # What it left behind does not spoil what editors read.
+    os.utime(tree / "part0-why/main.c")
+    assert make("part0", cwd=tree).returncode == 0
+    entries = json.loads((tree / "build/compile_commands.json").read_text())
+    assert "part0-why/main.c" in [entry["file"] for entry in entries]
 
 
 @pytest.mark.parts(1)

@@ -128,7 +128,8 @@ $(BUILD)/kernel.dis: $(BUILD)/kernel.elf
 $(BUILD)/kernel.sym: $(BUILD)/kernel.elf
 	$(quiet)$(NM) --numeric-sort $< > $@
 build/compile_commands.json: $(BUILD)/kernel.elf
-	@{ echo '['; cat build/*/*.o.json build/*/*/*.o.json | sed '$$ s/,$$//'; \
-	   echo ']'; } > $@.$(PART) && mv $@.$(PART) $@
+	@{ echo '['; \
+	   for o in build/*/*.o build/*/*/*.o; do cat $$o.json 2>/dev/null; done | \
+	   sed '$$ s/,$$//'; echo ']'; } > $@.$(PART) && mv $@.$(PART) $@
 
 -include $(objects:.o=.d)
