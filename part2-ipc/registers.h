@@ -82,6 +82,12 @@
 #define DBGWCR_BAS     (0xff << 5)     // all eight bytes of a word
 #define DBGWCR_MASK(n) (BIT(24) * (n)) // 2^n bytes, n from 3 to 31
 
+// The performance monitors: PMCR_EL0 and PMCNTENSET_EL0.
+#define PMCR_E    BIT(0)  // counters count
+#define PMCR_C    BIT(2)  // the cycle counter begins at 0
+#define PMCR_LC   BIT(6)  // it has 64 bits
+#define PMCNTEN_C BIT(31) // the cycle counter is on
+
 // PSTATE.D and PSTATE.A as MSR DAIFClr takes them.
 #define DAIF_D 8 // debug exceptions: watchpoints
 #define DAIF_A 4 // SError interrupts

@@ -6,6 +6,7 @@
 #include "panic.h"
 #include "printf.h"
 #include "registers.h"
+#include "selftest_ipc.h"
 #include "string.h"
 #include "symbols.h"
 #include "sysreg.h"
@@ -106,6 +107,7 @@ void demo_selftest(void)
     test_access();
     test_machine();
     test_symbols();
+    selftest_ipc();
     if (!tap_end())
         halt(1);
 }

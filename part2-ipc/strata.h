@@ -17,18 +17,42 @@ typedef uint64_t cap_t;
 // What a call returns: OK, or the reason why it did nothing.
 enum error {
     OK = 0,
-    ERROR_CALL = -1,     // there is no call of this number
-    ERROR_CAP = -2,      // the capability names no object of the right kind
-    ERROR_ARGUMENT = -3, // another argument can't be
-    ERROR_FULL = -4,     // the table of capabilities is full
+    ERROR_CALL = -1,        // there is no call of this number
+    ERROR_CAP = -2,         // the capability names no object of the right kind
+    ERROR_ARGUMENT = -3,    // another argument can't be
+    ERROR_FULL = -4,        // the table of capabilities is full
+    ERROR_WOULD_BLOCK = -5, // nobody waits at the other end
+    ERROR_DESTROYED = -6,   // the endpoint was destroyed while we waited
+    ERROR_NO_CALLER = -7,   // the reply object holds no caller
+    ERROR_DROPPED = -8,     // the reply object was taken away while we waited
 };
 
 // The calls, by the number in x7.
 enum syscall {
+    SYS_SEND,
+    SYS_NBSEND,
+    SYS_CALL,
+    SYS_RECV,
+    SYS_NBRECV,
+    SYS_REPLY_RECV,
+    SYS_MINT, // the calls up to here are on an endpoint
+    SYS_REPLY,
     SYS_YIELD,
     SYS_EXIT,
     SYS_JOIN,
     SYS_CREATE_THREAD,
+    SYS_CREATE_ENDPOINT,
+    SYS_CREATE_REPLY,
+    SYS_DESTROY,
+};
+
+// A message. The label says what it is about, the words are its contents; what
+// they mean is between sender and receiver. The kernel adds the badge of the
+// capability that the message was sent by.
+struct message {
+    uint64_t label;
+    uint64_t words[4];
+    uint64_t badge; // written by the kernel; 0 in a reply
 };
 
 // In: x[0] to x[7] as the call's arguments. Out: x[0] is the error, and x[1] to
@@ -60,35 +84,125 @@ enter_kernel(uint64_t x[static 8])
     return (int)x0;
 }
 
+// A call that sends `in`, if there is one, and receives into `out`, if there is
+// one and no error.
+static inline __attribute__((always_inline)) int
+transfer(enum syscall number, cap_t cap, cap_t reply, const struct message *in,
+         struct message *out)
+{
+    uint64_t x[8] = {[0] = cap, [6] = reply, [7] = number};
+    if (in) {
+        x[1] = in->label;
+        x[2] = in->words[0];
+        x[3] = in->words[1];
+        x[4] = in->words[2];
+        x[5] = in->words[3];
+    }
+    int error = enter_kernel(x);
+    if (out && error == OK)
+        *out = (struct message){x[1], {x[2], x[3], x[4], x[5]}, x[6]};
+    return error;
+}
+
+// --- Messages ---
+//
+// Each call returns OK or an error: ERROR_CAP if a capability is not of the
+// right kind, and those named below. After an error a message that was to be
+// written is as it was before.
+
+// Sends a message; waits until somebody receives it. ERROR_DESTROYED.
+static inline int send(cap_t endpoint, const struct message *message)
+{
+    return transfer(SYS_SEND, endpoint, 0, message, NULL);
+}
+
+// Sends a message if somebody waits for one. ERROR_WOULD_BLOCK.
+static inline int nbsend(cap_t endpoint, const struct message *message)
+{
+    return transfer(SYS_NBSEND, endpoint, 0, message, NULL);
+}
+
+// Sends a message, waits for the answer, and writes it over the message.
+// ERROR_DESTROYED before, ERROR_DROPPED after the message was received.
+static inline int call(cap_t endpoint, struct message *message)
+{
+    return transfer(SYS_CALL, endpoint, 0, message, message);
+}
+
+// Waits for a message. If it comes by `call`, `reply` then holds the caller,
+// until it is answered; without a reply object (CAP_NONE) such a caller gets
+// ERROR_DROPPED, and so does one that `reply` still held. ERROR_DESTROYED;
+// ERROR_DROPPED if the reply object is taken away meanwhile.
+static inline int recv(cap_t endpoint, cap_t reply, struct message *message)
+{
+    return transfer(SYS_RECV, endpoint, reply, NULL, message);
+}
+
+// Receives a message if somebody waits to send one. ERROR_WOULD_BLOCK; `reply`
+// keeps the caller that it holds then.
+static inline int nbrecv(cap_t endpoint, cap_t reply, struct message *message)
+{
+    return transfer(SYS_NBRECV, endpoint, reply, NULL, message);
+}
+
+// Answers the caller that `reply` holds, and lets go of it. ERROR_NO_CALLER.
+static inline int reply(cap_t reply, const struct message *message)
+{
+    return transfer(SYS_REPLY, 0, reply, message, NULL);
+}
+
+// Answers and receives in one go: what a server does all day. If the answer
+// fails (ERROR_NO_CALLER) nothing is received; otherwise errors as of recv.
+static inline int reply_recv(cap_t endpoint, cap_t reply,
+                             struct message *message)
+{
+    return transfer(SYS_REPLY_RECV, endpoint, reply, message, message);
+}
+
+// --- Threads ---
+
 // Lets the others go first: the caller goes to the end of the run queue.
 static inline void yield(void)
 {
-    uint64_t x[8] = {[7] = SYS_YIELD};
-    enter_kernel(x);
+    transfer(SYS_YIELD, 0, 0, NULL, NULL);
 }
 
-// Ends the calling thread.
+// Ends the calling thread. Callers whose reply it still holds get
+// ERROR_DROPPED.
 static inline _Noreturn void exit(void)
 {
-    uint64_t x[8] = {[7] = SYS_EXIT};
-    enter_kernel(x);
+    transfer(SYS_EXIT, 0, 0, NULL, NULL);
     __builtin_unreachable();
 }
 
-// Waits until `thread` has ended. ERROR_CAP: it names no thread.
+// Waits until `thread` has ended.
 static inline int join(cap_t thread)
 {
-    uint64_t x[8] = {thread, [7] = SYS_JOIN};
-    return enter_kernel(x);
+    return transfer(SYS_JOIN, thread, 0, NULL, NULL);
 }
 
-struct thread;
+// --- Objects ---
+//
+// Memory becomes an object, and the object gets a capability, which is written
+// to `cap` (not after an error). The memory is the caller's, who leaves it
+// alone from now on. ERROR_FULL.
 
-// Makes a thread of `memory`, which is the caller's, who leaves it alone from
-// now on. It runs function(argument) on a stack of `size` bytes at `stack`, a
-// multiple of 1024, and is ready at once; when the function returns, the thread
-// ends. Of the name 15 characters are kept. Its capability is written to `cap`.
-// ERROR_ARGUMENT: no such stack; ERROR_FULL: no capability is left.
+struct thread;
+struct endpoint;
+struct reply;
+
+static inline __attribute__((always_inline)) int create(uint64_t x[static 8],
+                                                        cap_t *cap)
+{
+    int error = enter_kernel(x);
+    if (error == OK)
+        *cap = x[6];
+    return error;
+}
+
+// A thread that runs function(argument) on a stack of `size` bytes at `stack`,
+// a multiple of 1024; it is ready at once. Of the name 15 characters are kept.
+// ERROR_ARGUMENT: no such stack.
 static inline int create_thread(struct thread *memory, const char *name,
                                 void (*function)(void *), void *argument,
                                 void *stack, size_t size, cap_t *cap)
@@ -97,10 +211,38 @@ static inline int create_thread(struct thread *memory, const char *name,
                      (uintptr_t)function,    (uintptr_t)argument,
                      (uintptr_t)stack,       size,
                      [7] = SYS_CREATE_THREAD};
-    int error = enter_kernel(x);
-    if (error == OK)
-        *cap = x[1];
-    return error;
+    return create(x, cap);
+}
+
+// An endpoint. `server` is the thread that will receive there, or CAP_NONE; the
+// kernel only uses it to tell who waits for whom. ERROR_CAP: no thread.
+static inline int create_endpoint(struct endpoint *memory, cap_t server,
+                                  cap_t *cap)
+{
+    uint64_t x[8] = {(uintptr_t)memory, server, [7] = SYS_CREATE_ENDPOINT};
+    return create(x, cap);
+}
+
+// A reply object.
+static inline int create_reply(struct reply *memory, cap_t *cap)
+{
+    uint64_t x[8] = {(uintptr_t)memory, [7] = SYS_CREATE_REPLY};
+    return create(x, cap);
+}
+
+// A second capability for an endpoint: messages sent by it carry `badge`.
+static inline int mint(cap_t endpoint, uint64_t badge, cap_t *cap)
+{
+    uint64_t x[8] = {endpoint, badge, [7] = SYS_MINT};
+    return create(x, cap);
+}
+
+// Ends an endpoint (whoever waits there gets ERROR_DESTROYED) or a reply object
+// (whom it holds gets ERROR_DROPPED), and all capabilities for it. Its memory
+// is the caller's again. ERROR_CAP: neither of the two.
+static inline int destroy(cap_t object)
+{
+    return transfer(SYS_DESTROY, object, 0, NULL, NULL);
 }
 
 #endif

@@ -5,15 +5,21 @@
 // Whoever changes the state moves the thread.
 
 #include "thread.h"
+#include "endpoint.h"
 #include "printf.h"
 #include "sched.h"
 #include "string.h"
 
+struct list_node threads = {&threads, &threads};
+
 static void prepare(struct thread *thread, const char *name, uintptr_t stack)
 {
+    static unsigned count;
     memset(thread, 0, sizeof(*thread));
     list_init(&thread->node);
     list_init(&thread->joiners);
+    list_append(&threads, &thread->all);
+    thread->number = count++;
     thread->stack = stack;
     snprintf(thread->name, sizeof(thread->name), "%s", name);
 }
@@ -45,21 +51,35 @@ void thread_init(struct thread *thread, const char *name,
     sched_append(thread);
 }
 
+void thread_wake(struct thread *thread, int error)
+{
+    list_remove(&thread->node);
+    if (thread->reply)
+        thread->reply->thread = NULL;
+    thread->reply = NULL;
+    thread->frame.x[0] = (uint64_t)error;
+    sched_append(thread);
+}
+
 void thread_exit(struct thread *thread)
 {
-    struct list_node *node;
-    while ((node = list_take_first(&thread->joiners)))
-        sched_append(container_of(node, struct thread, node));
-    thread->state = THREAD_ENDED;
+    struct thread *joiner;
+    while ((joiner = thread_take_first(&thread->joiners)))
+        thread_wake(joiner, OK);
+    // Nobody who waits for its answer waits for ever.
+    list_for_each(other, &threads)
+    {
+        struct thread *client = container_of(other, struct thread, all);
+        if (client->state == THREAD_AWAITING_REPLY && client->target == thread)
+            thread_wake(client, ERROR_DROPPED);
+    }
+    thread_block(thread, THREAD_ENDED, NULL);
     sched_next();
 }
 
-int thread_join(struct thread *thread, struct thread *target)
+int thread_join(struct thread *target)
 {
-    if (target->state == THREAD_ENDED)
-        return OK;
-    thread->state = THREAD_JOINING;
-    list_append(&target->joiners, &thread->node);
-    sched_next();
+    if (target->state != THREAD_ENDED)
+        sched_wait(THREAD_JOINING, target, &target->joiners);
     return OK;
 }

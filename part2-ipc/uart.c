@@ -11,6 +11,10 @@
 
 static uintptr_t uart_base; // 0: there is none
 
+// What was typed besides the key that uart_poll waits for: a ring.
+static char typed[16];
+static unsigned typed_in, typed_out;
+
 // The order is that of DDI 0183, section 3.3.8 (off, queues emptied by setting
 // FEN to 0, set up, on), except that we wait before we switch it off: BUSY
 // stays set as long as the queue holds something, and a UART that is off sends
@@ -48,12 +52,28 @@ void uart_putc(char c)
     mmio_write32(uart_base + UART_DR, (uint8_t)c);
 }
 
-int uart_getc(void)
+static int receive_character(void)
 {
     if (mmio_read32(uart_base + UART_FR) & FR_RXFE)
         return -1;
     uint32_t data = mmio_read32(uart_base + UART_DR);
     return data & DR_ERRORS ? -1 : (uint8_t)data; // an error was only noise
+}
+
+int uart_getc(void)
+{
+    return typed_out == typed_in ? -1 : typed[typed_out++ % sizeof(typed)];
+}
+
+bool uart_poll(char key)
+{
+    while (typed_in - typed_out < sizeof(typed)) {
+        int c = receive_character();
+        if (c < 0 || c == key)
+            return c == key;
+        typed[typed_in++ % sizeof(typed)] = (char)c;
+    }
+    return false;
 }
 
 // printf's output. A terminal wants a carriage return before each line feed.

@@ -21,7 +21,12 @@ void uart_fall_back(void);
 // Sends one character; waits while the UART's queue is full.
 void uart_putc(char c);
 
-// The next character that came in, 0 to 255; -1 if there is none.
+// The next character that came in and that uart_poll has kept, 0 to 255; -1 if
+// there is none.
 int uart_getc(void);
+
+// Was `key` typed? Takes it away. Other keys are kept for uart_getc; if 16 of
+// them wait to be read, the answer is no until somebody reads them.
+bool uart_poll(char key);
 
 #endif

@@ -31,7 +31,7 @@ from pathlib import Path
 from strata import ROOT, Parser, fail, parts
 
 # The budgets (the design's sections on principles and layout).
-CODE_LINES = {"part0": 120, "part1": 600, "part2": 1000, "part3": 1500,
+CODE_LINES = {"part0": 120, "part1": 600, "part2": 1060, "part3": 1500,
               "part4": 2300, "part5": 5000, "common": 900}
 KEPT = {"part5": 85}            # per cent of the lines, into this part
 KEPT_OTHERWISE = 90

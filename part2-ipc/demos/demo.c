@@ -2,24 +2,38 @@
 // demo.c - picks a demo, and lets its programs share the machine.
 
 #include "demo.h"
+#include "../check.h"
+#include "../endpoint.h"
 #include "../machine.h"
 #include "../panic.h"
 #include "../psci.h"
-#include "../thread.h"
+#include "../registers.h"
+#include "../trace.h"
 #include "../uart.h"
 #include "args.h"
 #include "line.h"
 
+void demo_bench(void);
+void demo_calc(void);
 void demo_crasher(void);
 void demo_echo(void);
+void demo_forger(void);
+void demo_glutton(void);
 void demo_hanoi(void);
 void demo_hog(void);
+void demo_mailbox(void);
 void demo_meddler(void);
+void demo_names(void);
+void demo_philosophers(void);
+void demo_pingpong(void);
+void demo_pipeline(void);
 void demo_polite(void);
 void demo_scribbler(void);
+void demo_script(void);
 void demo_selftest(void);
 void demo_snoop(void);
 void demo_tree(void);
+void demo_ways(void);
 
 struct demo {
     const char *name;
@@ -38,13 +52,26 @@ static const struct demo demos[] = {
     {"scribbler", demo_scribbler, "a program that writes where it likes"},
     {"snoop", demo_snoop, "a program that reads another one's secret"},
     {"hanoi", demo_hanoi, "three threads, each deep in a recursion"},
+    {"pingpong", demo_pingpong, "two threads and a message to and fro"},
+    {"calc", demo_calc, "a server that calculates for three clients"},
+    {"names", demo_names, "a server that knows where the others are"},
+    {"mailbox", demo_mailbox, "a bounded buffer, as a server"},
+    {"pipeline", demo_pipeline, "four threads, each passing on to the next"},
+    {"philosophers", demo_philosophers, "who waits for whom: fix=1 helps them"},
+    {"ways", demo_ways, "three ways to pass a message, counted"},
+    {"forger", demo_forger, "a program that uses a name it was not given"},
+    {"glutton", demo_glutton, "a program that takes all there is"},
+    {"script", demo_script, "threads that do what the command line says"},
+    {"bench", demo_bench, "what the kernel's calls cost"},
     {"selftest", demo_selftest, "the kernel's tests of itself"},
 };
 
 enum {
     DEMOS = sizeof(demos) / sizeof(demos[0]),
     PROGRAMS = 8,
-    THREADS = 16,
+    THREADS = 72,
+    ENDPOINTS = 96,
+    REPLIES = 96,
     STACK_SIZE = 8192,
 };
 
@@ -57,9 +84,12 @@ static struct program {
 } programs[PROGRAMS];
 static unsigned program_count;
 
-// What threads are made of.
+// What objects are made of. It is everybody's: whoever asks gets some, until
+// it is used up.
 static struct thread threads_memory[THREADS];
-static unsigned threads_used;
+static struct endpoint endpoints_memory[ENDPOINTS];
+static struct reply replies_memory[REPLIES];
+static unsigned threads_used, endpoints_used, replies_used;
 static char stacks[THREADS][STACK_SIZE]
     __attribute__((section(".thread_stacks"), aligned(STACK_SIZE)));
 
@@ -113,6 +143,55 @@ cap_t spawn(const char *name, void (*function)(void *), void *argument)
     return cap;
 }
 
+cap_t make_endpoint(cap_t server)
+{
+    cap_t cap;
+    if (endpoints_used == ENDPOINTS ||
+        create_endpoint(&endpoints_memory[endpoints_used], server, &cap) != OK)
+        return CAP_NONE;
+    endpoints_used++;
+    return cap;
+}
+
+cap_t make_reply(void)
+{
+    cap_t cap;
+    if (replies_used == REPLIES ||
+        create_reply(&replies_memory[replies_used], &cap) != OK)
+        return CAP_NONE;
+    replies_used++;
+    return cap;
+}
+
+const char *error_name(int error)
+{
+    static const char *const names[] = {
+        "OK",
+        "ERROR_CALL",
+        "ERROR_CAP",
+        "ERROR_ARGUMENT",
+        "ERROR_FULL",
+        "ERROR_WOULD_BLOCK",
+        "ERROR_DESTROYED",
+        "ERROR_NO_CALLER",
+        "ERROR_DROPPED",
+    };
+    return names[-error];
+}
+
+uint64_t instructions(void)
+{
+    static bool started;
+    if (!started) {
+        sysreg_write(pmccfiltr_el0, 0);
+        sysreg_write(pmcntenset_el0, PMCNTEN_C);
+        sysreg_write(pmcr_el0, PMCR_E | PMCR_C | PMCR_LC);
+        started = true;
+    }
+    asm volatile("isb"); // what came before is counted
+    return sysreg_read(pmccntr_el0);
+}
+
 _Noreturn void demo_end(void)
 {
     psci_power_off();
@@ -159,6 +238,8 @@ static void run(const struct demo *demo)
 void demo_run(const char *args)
 {
     command_line = args;
+    tracing = demo_number("trace", 0) != 0;
+    checking = demo_number("check", 0) != 0;
     const char *name = demo_string("demo", demos[0].name);
     for (unsigned i = 0; i < DEMOS; i++) {
         if (strcmp(demos[i].name, name) == 0) {

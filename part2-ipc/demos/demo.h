@@ -43,6 +43,18 @@ bool read_line(const char *prompt, char *text, size_t size);
 // there is no room for one more.
 cap_t spawn(const char *name, void (*function)(void *), void *argument);
 
+// Makes an endpoint; `server` is the thread that will receive there, or
+// CAP_NONE. Makes a reply object. CAP_NONE if there is no room for one more.
+cap_t make_endpoint(cap_t server);
+cap_t make_reply(void);
+
+// The name of an error, "ERROR_CAP".
+const char *error_name(int error);
+
+// How many instructions this machine has executed so far, counted from the
+// first call on. (Exact under -icount; without it, cycles.)
+uint64_t instructions(void);
+
 // Opens the device tree of the machine that we run on.
 void open_device_tree(struct fdt *tree);
 

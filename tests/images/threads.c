@@ -6,9 +6,10 @@
 #include "../thread.h"
 #include "demo.h"
 
-enum { GUESTS = 256, ROUNDS = 20 };
+enum { GUESTS = 512, ROUNDS = 20 };
 
-static struct thread memory[GUESTS];
+static struct thread memory[GUESTS]
+    __attribute__((section(".thread_stacks")));
 static char stacks[GUESTS][STACK_SMALLEST]
     __attribute__((section(".thread_stacks"), aligned(GUARD_SIZE)));
 static unsigned used;
@@ -106,7 +107,7 @@ static void count(void *argument)
     ++*(unsigned *)argument;
 }
 
-static int call(uint64_t number)
+static int raw_call(uint64_t number)
 {
     uint64_t x[8] = {1, 2, 3, 4, 5, 6, 7, number};
     return enter_kernel(x);
@@ -115,9 +116,9 @@ static int call(uint64_t number)
 static void check_errors(void)
 {
     cap_t cap = 4711;
-    expect("call 1000", call(1000), ERROR_CALL);
-    expect("call 2^32", call(UINT64_C(1) << 32), ERROR_CALL);
-    expect("call 2^64 - 1", call(~UINT64_C(0)), ERROR_CALL);
+    expect("call 1000", raw_call(1000), ERROR_CALL);
+    expect("call 2^32", raw_call(UINT64_C(1) << 32), ERROR_CALL);
+    expect("call 2^64 - 1", raw_call(~UINT64_C(0)), ERROR_CALL);
     unsigned before = used;
     expect("create", make("ended", count, &ran, &cap), OK);
     expect("join", join(cap), OK);
@@ -127,7 +128,7 @@ static void check_errors(void)
            ERROR_CAP);
     expect("join of 0", join(CAP_NONE), ERROR_CAP);
     expect("join of 255", join(255), ERROR_CAP);
-    expect("join of 256", join(256), ERROR_CAP);
+    expect("join of 512", join(256), ERROR_CAP);
     expect("join of 2^40", join(UINT64_C(1) << 40), ERROR_CAP);
 
     cap = 4711;
