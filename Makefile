@@ -30,6 +30,8 @@ CPU  := cortex-a53
 GIC  := 2
 EL   := 1
 ARGS :=
+# 1: an instruction takes a nanosecond, and the same run comes out the same.
+EXACT :=
 PAGE :=
 # Words in the names of the tests to run (TEST="overflow and EL1"); none: all.
 TEST :=
@@ -39,14 +41,14 @@ SAN  :=
 # All of these reach the programs below through the environment, so that no
 # shell can trip over a blank in ARGS.
 export CC LD OBJCOPY OBJDUMP NM SYMBOLIZER QEMU GDB PYTHON
-export DEMO CPUS MEM CPU GIC EL ARGS PAGE SAN
+export DEMO CPUS MEM CPU GIC EL ARGS EXACT PAGE SAN
 
 PARTS := $(sort $(wildcard part[0-9]-*))
 
 # --- What was asked for ---
 
 part-verbs := run test debug diff
-verbs      := $(part-verbs) help doctor measure clean book fill tags
+verbs      := $(part-verbs) help doctor measure clean book fill tags bench
 short      := $(foreach p,$(PARTS),$(firstword $(subst -, ,$p)))
 unknown    := $(filter-out $(PARTS) $(short) $(verbs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
@@ -84,7 +86,7 @@ $(foreach p,$(PARTS),$(eval $(firstword $(subst -, ,$p)): $p))
 $(PARTS):
 	@$(MAKE) --no-print-directory -f common/mk/kernel.mk PART=$@
 
-run: $(part) ## Boots it; choose with DEMO= CPUS= MEM= CPU= GIC= EL= ARGS=
+run: $(part) ## Boots it; choose with DEMO= CPUS= MEM= CPU= GIC= EL= ARGS= EXACT=
 	@$(PYTHON) tools/run.py $(part)
 
 debug: $(part) ## Boots it stopped, under gdb
@@ -92,6 +94,10 @@ debug: $(part) ## Boots it stopped, under gdb
 
 diff: ## Shows what it changes against the part before
 	@$(PYTHON) tools/diff.py $(part)
+
+# Of the parts that have something to count.
+bench: $(patsubst %/demos/bench.c,%,$(wildcard part[0-9]-*/demos/bench.c)) ## counts what the kernel's operations take, to the instruction
+	@$(PYTHON) tools/bench.py
 
 book: ## the book as HTML, in build/book
 	@$(PYTHON) tools/book.py html

@@ -172,7 +172,7 @@ def make(*words: str, cwd: Path = ROOT,
     """Runs make with these words; variables go on its command line."""
     env = {k: v for k, v in os.environ.items()
            if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DEMO", "ARGS",
-                        "CPUS", "MEM", "CPU", "GIC", "EL", "PAGE")}
+                        "CPUS", "MEM", "CPU", "GIC", "EL", "EXACT", "PAGE")}
     env.pop("MAKEOVERRIDES", None)
     return subprocess.run(
         ["make", *words, *(f"{k}={v}" for k, v in variables.items())],

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import re
+import select
 import subprocess
 import time
 from pathlib import Path
@@ -363,6 +364,8 @@ def read_slowly(file: int, numbers: random.Random) -> bytes:
     data, end = b"", time.monotonic() + harness.LIMIT
     while time.monotonic() < end:
         time.sleep(0.001)
+        if not select.select([file], [], [], 1)[0]:
+            continue
         try:
             sip = os.read(file, numbers.randrange(1, 64))
         except OSError:  # a pty whose other side is closed

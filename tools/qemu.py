@@ -118,8 +118,8 @@ def kernel(part: Path, machine: Machine, line: str) -> list[str]:
     return words + (["-append", line] if line else [])
 
 
-CHOICES = """The environment variables DEMO, CPUS, MEM, CPU, GIC, EL and ARGS
-choose the run, as in `make part1 run DEMO=crasher EL=2`."""
+CHOICES = """The environment variables DEMO, CPUS, MEM, CPU, GIC, EL, ARGS and
+EXACT choose the run, as in `make part1 run DEMO=crasher EL=2`."""
 
 
 def choice(part: Path) -> list[str]:
@@ -130,7 +130,11 @@ def choice(part: Path) -> list[str]:
                          if env.get(name.upper())})
     machine.check()
     line = append(part, env.get("DEMO", ""), env.get("ARGS", ""))
-    return [executable(), *kernel(part, machine, line)]
+    exact = env.get("EXACT", "")
+    if exact not in ("", "1"):
+        raise Wrong(f"EXACT={exact}: must be 1, or nothing")
+    return [executable(), *kernel(part, machine, line),
+            *(EXACT if exact else [])]
 
 
 def program(about: str | None, start: Callable[[Path], int]) -> int:
