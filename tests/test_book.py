@@ -89,6 +89,7 @@ DEMOS = """\
 static const struct demo demos[] = {
     {"echo", demo_echo, "says what you type"},
     {"hog", demo_hog, "never ends"},
+    {"bench", demo_bench, "counts"},
 };
 """
 
@@ -98,6 +99,10 @@ FAKE_QEMU = """\
 case "$*" in
 *--version*) echo "QEMU emulator version 7.2.0"; exit;;
 *demo=hog*) printf 'strata\\r\\ntick 1\\r\\n'; exec sleep 30;;
+*demo=bench*)
+    echo boot >> "$0.boots"
+    printf 'bench: call 3 1320 1320 1320 10\\nbench: call 16 1400 1400 1400 10\\n'
+    printf 'result: measured\\n';;
 *demo=echo*) printf 'strata\\r\\n> '; read line; printf '%s\\r\\nend\\r\\n' "$line";;
 *) printf 'strata\\r\\ncpu: one\\r\\nram: much\\r\\nbye\\r\\n';;
 esac
@@ -284,6 +289,17 @@ MISTAKES = {
         ("book/two.md", "-->19<", "-->20<"),
         "book/two.md:3: the figure part1-boot code-lines is stale: "
         "run 'make fill'"),
+    "unknown key of the bench": (
+        ("book/two.md", "part1-boot code-lines", "part1-boot bench dance"),
+        "book/two.md:3: part1-boot: the demo counts no 'dance'; it counts "
+        "call: correct the figure"),
+    "unknown number of threads": (
+        ("book/two.md", "part1-boot code-lines", "part1-boot bench call 9"),
+        "book/two.md:3: part1-boot: call is not counted for 9 threads, but "
+        "for 3, 16: correct the figure"),
+    "bench of no part": (
+        ("book/two.md", "part1-boot code-lines", "part7-all bench call"),
+        "book/two.md:3: there is no part 'part7-all': correct the figure"),
     "missing symbol": (
         ("book/two.md", "=base,level,", "=base,height,level,"),
         "book/two.md:5: part1-boot/uart.c: there is no 'height': correct the "
@@ -302,7 +318,7 @@ MISTAKES = {
     "unknown demo": (
         ("book/one.md", "run=part1-boot", "run=part1-boot demo=dog"),
         "book/one.md:26: DEMO=dog: part1-boot has no such demo; it has echo, "
-        "hog"),
+        "hog, bench"),
     "nothing to show": (
         ("book/one.md", "lines=2..3", "grep=zebra"),
         "book/one.md:26: the transcript has no line that is to be shown"),
@@ -516,6 +532,48 @@ def test_numbers_don_t_count_with_another_compiler(little: Little) -> None:
     assert book.masked(["one"]) != book.masked(["two"])
     assert book.other_versions({"clang": "1"})
     assert book.other_versions({"qemu": "1.0"})
+
+
+BENCH = """
+A call takes <!-- figure part1-boot bench call -->0<!-- /figure --> instructions,
+<!-- figure part1-boot bench call 16 -->0<!-- /figure --> among 16 threads.
+"""
+
+
+def test_figures_of_the_bench(little: Little, tmp_path: Path) -> None:
+    """They are filled from a boot, one for all of them; and then they are
+    stale when the kernel counts something else."""
+    boots = tmp_path / "qemu.boots"
+    little.write("book/two.md", little.read("book/two.md") + BENCH)
+    stale = [f"book/two.md:{line} is stale: run 'make fill'" for line in (
+        "17: the figure part1-boot bench call",
+        "18: the figure part1-boot bench call 16")]
+    assert little.check() == stale
+    assert boots.read_text() == "boot\n"
+    assert little.fill() == []
+    assert boots.read_text() == 2 * "boot\n"
+    assert "bench call -->1,320<!--" in little.read("book/two.md")
+    assert "bench call 16 -->1,400<!--" in little.read("book/two.md")
+    assert little.check() == []
+    qemu = tmp_path / "qemu"
+    qemu.write_text(FAKE_QEMU.replace("3 1320 1320", "3 1319 1319"))
+    assert little.check() == stale[:1]
+    qemu.write_text(FAKE_QEMU.replace("result:", "panic:"))
+    assert little.check() == [
+        f"book/two.md:{line}: 'make part1 run DEMO=bench': panic: measured"
+        for line in (17, 18)]
+
+
+def test_figures_of_another_compiler_are_not_compared(little: Little) -> None:
+    """But an unknown key is said all the same."""
+    little.write("book/two.md", little.read("book/two.md") + BENCH)
+    little.change("book/pages.toml", PAGES,
+                  '[filled-with]\nqemu = "1.0"\n\n' + PAGES)
+    assert little.check() == []
+    little.change("book/two.md", "bench call 16", "bench dance")
+    assert little.check() == [
+        "book/two.md:18: part1-boot: the demo counts no 'dance'; it counts "
+        "call: correct the figure"]
 
 
 @pytest.mark.parametrize("raw, shown", [

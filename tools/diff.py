@@ -283,7 +283,9 @@ def file_diff(file: File, old: str, new: str) -> list[str]:
     body = [line for hunk in hunks(file.lines) for line in hunk]
     if not body:
         return []
-    before = "/dev/null" if file.old is None else f"{old}/{name}"
+    # What came with an earlier page of this part is not in the part before.
+    before = "/dev/null" if file.old is None else \
+        f"{old if file.old else new}/{name}"
     after = "/dev/null" if file.new is None else f"{new}/{name}"
     return [f"--- {before}", f"+++ {after}", *body]
 

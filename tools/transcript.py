@@ -38,6 +38,7 @@ class Boot:
     cpu: str = ""
     gic: str = ""
     el: str = ""
+    exact: str = ""  # 1: the reader is told to type EXACT=1
     input: str = ""  # what is typed, with \n and \x7f
     until: str = ""  # stop behind the line that contains this
 
@@ -61,7 +62,8 @@ class Boot:
         """What the reader types: make part1 run DEMO=hog CPUS=4"""
         short = self.run.partition("-")[0]
         chosen = [(n.upper(), getattr(self, n)) for n in
-                  ("demo", "cpus", "mem", "cpu", "gic", "el", "args")]
+                  ("demo", "cpus", "mem", "cpu", "gic", "el", "args",
+                   "exact")]
         quoted = [f'{name}="{value}"' if re.search(r"[^\w.,-]", value)
                   else f"{name}={value}" for name, value in chosen if value]
         return " ".join(["make", short, "run", *quoted])

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: MIT
+"""make bench: the figures are exact and repeatable, a count from outside agrees
+with them, and whatever is no figure is refused."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import guest
+import harness
+from harness import ROOT
+
+import bench
+
+KEYS = {"call_reply_0", "call_reply_4", "send_waiting", "call_empty",
+        "nbrecv_empty", "yield_alone", "yield_switch"}
+EXACT = ("call_reply_0", "call_reply_4", "send_waiting", "call_empty",
+         "nbrecv_empty", "yield_alone")
+ORDINARY = pytest.mark.skipif(bool(os.environ.get("SAN")),
+                              reason="about the ordinary build")
+FIELDS = {"part": str, "key": str, "threads": int, "instructions": int,
+          "min": int, "max": int, "n": int, "cpus": int,
+          "sel4": (int, type(None)), "target": (int, type(None))}
+
+
+def run_bench(root: Path, **variables: str
+              ) -> subprocess.CompletedProcess[str]:
+    """Runs the program on a repository."""
+    env = {k: v for k, v in os.environ.items() if k != "SAN"} | variables
+    return subprocess.run(
+        [sys.executable, ROOT / "tools" / "bench.py", "--root", root],
+        text=True, capture_output=True, timeout=60, check=False, env=env)
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that says why there are no figures."""
+    assert done.returncode == 2 and done.stdout == "", done.stdout
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+# --- The figures of the kernels ---------------------------------------
+
+
+@pytest.fixture(scope="module")
+def counted() -> Callable[[Path], list[bench.Figure]]:
+    """counted(part): its figures, from one boot for all tests."""
+    known: dict[Path, list[bench.Figure]] = {}
+
+    def counted(part: Path) -> list[bench.Figure]:
+        if part not in known:
+            known[part] = bench.measured(part)
+        return known[part]
+    return counted
+
+
+@pytest.mark.parts(2)
+def test_what_is_counted(counted, part: Path) -> None:
+    """Each operation is counted, a thousand times at least."""
+    found = counted(part)
+    assert KEYS <= {f.key for f in found} <= set(bench.OPERATIONS)
+    assert all(f.count >= 1000 for f in found)
+
+
+@pytest.mark.parts(2)
+def test_each_time_the_same(counted, part: Path) -> None:
+    """An operation takes as many instructions each time that it is done."""
+    for figure in counted(part):
+        if figure.key in EXACT:
+            assert figure.min == figure.mean == figure.max, figure
+
+
+@pytest.mark.parts(2)
+def test_cost_does_not_grow(counted, part: Path) -> None:
+    """With 3, 16 and 64 threads, nearly all at endpoints of their own, it is
+    the same."""
+    found = counted(part)
+    for key in EXACT:
+        means = {f.threads: f.mean for f in found if f.key == key}
+        assert list(means) == [3, 16, 64]
+        assert len(set(means.values())) == 1, f"{key}: {means}"
+
+
+@pytest.mark.parts(2)
+def test_the_same_again(counted, part: Path) -> None:
+    """Another boot gives the same figures, all of them."""
+    assert bench.measured(part) == counted(part)
+
+
+@pytest.mark.parts(2)
+def test_make_bench(counted) -> None:
+    """The tables and build/bench.json say what the kernels counted."""
+    done = harness.make("bench")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((ROOT / "build" / "bench.json").read_text())
+    for row in rows:
+        assert {k: type(v) for k, v in row.items()}.keys() == FIELDS.keys()
+        assert all(isinstance(row[k], kind) for k, kind in FIELDS.items())
+        assert row["cpus"] == 1
+    assert [(r["part"], r["key"], r["threads"], r["instructions"], r["min"],
+             r["max"], r["n"]) for r in rows] == [
+        (part.name, f.key, f.threads, f.mean, f.min, f.max, f.count)
+        for part in bench.parts(ROOT) for f in counted(part)]
+    trip = next(r for r in rows if r["key"] == "call_reply_4")
+    assert (trip["sel4"], trip["target"]) == (456, 330)
+    own = next(r for r in rows if r["key"] == "send_waiting")
+    assert (own["sel4"], own["target"]) == (None, None)
+    trip_row = re.search(r"^call, .* call_reply_4 +(.*)$", done.stdout, re.M)
+    assert trip_row and trip_row[1].replace(",", "").split() == [
+        str(trip[k]) for k in ("instructions", "min", "max", "n", "sel4",
+                               "target")]
+    scaling = re.search(r"^threads +3 +16 +64\n.*^call_reply_4 +(.*?)$",
+                        done.stdout, re.M | re.S)
+    assert scaling and scaling[1].split() == 3 * [str(trip["instructions"])]
+
+
+def test_it_is_in_the_list_of_commands() -> None:
+    assert re.search("^make bench +counts what the kernel's operations take, "
+                     "to the instruction$", harness.make().stdout, re.M)
+
+
+# --- Counted from outside ---------------------------------------------
+
+
+class Stepper:
+    """Talks with QEMU's gdb stub: the machine goes on by one instruction, or up
+    to an address."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link, self.data = link, b""
+        self.link.settimeout(harness.LIMIT)
+
+    def ask(self, text: str) -> str:
+        packet = f"${text}#{sum(text.encode()) % 256:02x}"
+        self.link.sendall(packet.encode())
+        while not (found := re.match(rb"\+*\$([^#]*)#..", self.data)):
+            got = self.link.recv(4096)
+            assert got, "QEMU has gone"
+            self.data += got
+        self.data = self.data[found.end():]
+        self.link.sendall(b"+")
+        return found[1].decode()
+
+    def pc(self) -> int:
+        registers = bytes.fromhex(self.ask("g"))  # x0 to x30, sp, pc, ...
+        return int.from_bytes(registers[32 * 8:33 * 8], "little")
+
+    def step(self) -> int:
+        """Executes one instruction; where the next one is."""
+        assert self.ask("s").startswith("T05")
+        return self.pc()
+
+    def go_to(self, address: int) -> None:
+        """Goes on until this instruction is next (it is executed first, if it
+        already is)."""
+        if self.pc() == address:
+            self.step()
+        assert self.ask(f"Z0,{address:x},4") == "OK"
+        assert self.ask("c").startswith("T05") and self.pc() == address
+        assert self.ask(f"z0,{address:x},4") == "OK"
+
+    def steps_to(self, address: int) -> int:
+        """Goes there step by step; how many instructions that takes."""
+        steps = 1
+        while self.step() != address:
+            steps += 1
+            assert steps < 10000, "it does not come by"
+        return steps
+
+
+@pytest.fixture
+def stepper(tmp_path: Path) -> Iterator[Callable[[Path], Stepper]]:
+    """stepper(part) -> Stepper, of the part's bench before it has begun."""
+    path = tmp_path / "gdb"
+    ends: list[Callable[[], object]] = []
+
+    def start(part: Path) -> Stepper:
+        command = harness.options(part, "bench", "", harness.qemu.Machine(),
+                                  exact=True)
+        child = subprocess.Popen(
+            [*command, "-S", "-serial", "null", "-gdb", "chardev:gdb",
+             "-chardev", f"socket,id=gdb,path={path},server=on,wait=off"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ends.extend([child.wait, child.kill])
+        harness.settle(path.exists)
+        link = socket.socket(socket.AF_UNIX)
+        ends.append(link.close)
+        link.connect(str(path))
+        return Stepper(link)
+    yield start
+    for end in reversed(ends):
+        end()
+
+
+@ORDINARY
+@pytest.mark.parts(2)
+@pytest.mark.parametrize("key", ["call_reply_4", "send_waiting", "call_empty"])
+def test_a_count_from_outside_agrees(counted, stepper, part: Path,
+                                     key: str) -> None:
+    """One operation is executed step by step, each instruction counted, from
+    one reading of the counter to the next. Less as many as lie between two
+    readings of nothing, it is the figure that the counter gave."""
+    places = guest.symbols(guest.build_of(part))
+    behind = min((address, name) for name, address in places.items()
+                 if address > places["instructions"])[1]
+    readings = [address for address, text
+                in guest.instructions(part, "instructions", behind)
+                if re.fullmatch(r"mrs x\d+, PMCCNTR_EL0", text, re.I)]
+    assert len(readings) == 1
+    machine = stepper(part)
+    machine.go_to(places["demo_bench"])
+    for _ in range(3):  # the first one also sets the counter up
+        machine.go_to(readings[0])
+    nothing = machine.steps_to(readings[0])
+
+    for figure in counted(part):  # each is printed when it is done
+        if figure.key == key:
+            break
+        machine.go_to(places["printf"])
+    for _ in range(2 * 12 + 1):   # past the warm-up
+        machine.go_to(readings[0])
+    assert machine.steps_to(readings[0]) - nothing == figure.mean
+
+
+# --- What is no figure ------------------------------------------------
+
+GOOD = """\
+strata part2-ipc
+demo: bench - what the kernel's calls cost
+bench: call_reply_4      3   320   320   320  1000
+bench: odd               3   7     5     9       3
+bench: call_reply_4     16  1321  1320  1322  1000
+result: measured
+"""
+
+
+class Fake:
+    """A repository of one part, and a QEMU that prints what it is told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.json = root / "build" / "bench.json"
+        for name, text in {
+                "part2-ipc/demos/bench.c": "",
+                "part2-ipc/demos/demo.c": '    {"bench", demo_bench, ""},\n',
+                "build/part2-ipc/kernel.img": "", "qemu": "#!/bin/sh\n"
+                "case $* in *--version*) echo QEMU version 7.2.0; exit;; esac\n"
+                f"cat {root}/says\nexit $(cat {root}/status)\n"}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        (root / "qemu").chmod(0o755)
+
+    def run(self, says: str, status: int = 0
+            ) -> subprocess.CompletedProcess[str]:
+        (self.root / "says").write_text(says)
+        (self.root / "status").write_text(str(status))
+        return run_bench(self.root, QEMU=str(self.root / "qemu"))
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    return Fake(tmp_path)
+
+
+def test_tables_and_json_of_a_good_run(fake: Fake) -> None:
+    """Also a key that no table knows, and figures of four digits."""
+    done = fake.run(GOOD)
+    assert done.returncode == 0, done.stderr
+    assert [(r["key"], r["threads"], r["instructions"], r["sel4"])
+            for r in json.loads(fake.json.read_text())] == [
+        ("call_reply_4", 3, 320, 456), ("odd", 3, 7, None),
+        ("call_reply_4", 16, 1321, 456)]
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "- odd 7 5 9 3" in lines
+    assert lines[lines.index("threads 3 16") + 1] == "call_reply_4 320 1,321"
+    assert lines.count("call, reply_recv: four words call_reply_4 320 320 320 "
+                       "1,000 456 330") == 1
+
+
+@pytest.mark.parametrize("old, new, status, says", [
+    ("result: measured\n", "", 0, "did not come to its end"),
+    ("result:", "panic: no thread can run\nresult:", 1, "panic: no thread can"),
+    ("16  1321", " 3  1321", 0, "call_reply_4 is there twice for 3 threads"),
+    ("320   320   320", "320   three 320", 0, "is no figure"),
+    ("7     5     9       3", "7     5     9", 0, "is no figure"),
+    ("7     5     9", "7     8     9", 0, "can't be: MIN <= MEAN <= MAX"),
+    ("9       3", "9       0", 0, "COUNT is not 0"),
+    ("measured", "measured", 1, "ended with status 1"),
+    (GOOD, "strata\nresult: measured\n", 0, "printed no figure"),
+    (GOOD, "", 0, "ended with status 0; QEMU says: nothing"),
+], ids=lambda v: v[:20] if isinstance(v, str) else "")
+def test_what_is_no_figure_is_refused(fake: Fake, old: str, new: str,
+                                      status: int, says: str) -> None:
+    """One line, status 2, and bench.json is as it was."""
+    assert old in GOOD
+    fake.json.write_text("as it was")
+    said = refused(fake.run(GOOD.replace(old, new), status))
+    assert said.startswith("bench: part2-ipc: ") and says in said
+    assert fake.json.read_text() == "as it was"
+    assert [p.name for p in fake.json.parent.iterdir()
+            if p.is_file()] == ["bench.json"]
+
+
+@ORDINARY
+@pytest.mark.parts(2)
+def test_a_kernel_that_prints_nonsense(part: Path, tmp_path: Path) -> None:
+    """A real kernel whose demo does not keep to the form."""
+    guest.rebuilt(part, tmp_path, {"demos/bench.c": """\
+#include "demo.h"
+void demo_bench(void)
+{
+    printf("bench: fast 1 very %lu\\n", instructions() / 1000);
+    printf("result: measured\\n");
+}
+"""})
+    said = refused(run_bench(tmp_path))
+    assert f"{part.name}: 'bench: fast 1 very 0' is no figure" in said
+
+
+def test_what_it_needs(fake: Fake, tmp_path: Path) -> None:
+    """A kernel that is built, the demo, and figures that compare."""
+    (fake.root / "build/part2-ipc/kernel.img").unlink()
+    assert "part2-ipc is not built: make part2-ipc" in refused(fake.run(GOOD))
+    (fake.root / "part2-ipc/demos/bench.c").unlink()
+    assert "no part here has demos/bench.c" in refused(fake.run(GOOD))
+    assert "SAN=1 builds kernels that do more" in refused(
+        run_bench(ROOT, SAN="1"))
+    assert "no part here" in refused(run_bench(tmp_path / "nowhere"))
+
+
+def test_a_json_that_can_not_be_written(fake: Fake) -> None:
+    fake.json.mkdir()
+    assert "bench.json: is a directory" in refused(fake.run(GOOD))
+    assert not fake.json.with_name("bench.json.new").exists()
+
+
+def test_a_wrong_option_is_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "bench.py", "--fast"], text=True,
+        capture_output=True, timeout=20, check=False)
+    assert "unrecognized arguments: --fast" in refused(done)
