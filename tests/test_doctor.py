@@ -27,6 +27,7 @@ HEALTHY = {
     "git": "git version 2.39.5",
     "gdb-multiarch": "GNU gdb (Debian 13.1-3) 13.1",
     "chromium": "Chromium 140.0.7339.80 built on Debian",
+    "spin": "Spin Version 6.5.2 -- 6 December 2019",
     "clang-format": "Debian clang-format version 14.0.6",
 }
 
@@ -105,7 +106,7 @@ def test_all_well(tools: Tools) -> None:
     run = tools.doctor()
     assert run.returncode == 0, run.stdout + run.stderr
     rows = run.stdout.partition("\n\n")[0].splitlines()[1:]
-    assert len(rows) == 21 and all(line.endswith(" ok") for line in rows)
+    assert len(rows) == 22 and all(line.endswith(" ok") for line in rows)
     assert "7.2.22" in row(run, "QEMU")
     assert "apt-get" not in run.stdout
 

@@ -95,6 +95,7 @@ def all_tools(python: list[str]) -> list[Tool]:
              MODULE, "myst_parser"),
         Tool("furo", python, "2022.12", "book", "furo", MODULE, "furo"),
         Tool("Chromium", ["chromium"], "any", "test the book", "chromium"),
+        Tool("Spin", ["spin"], "6.5", "check the model", "spin", VERSION, "-V"),
         Tool("clang-format", ["clang-format"], "14", "contribute",
              "clang-format"),
     ]
