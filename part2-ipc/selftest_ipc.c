@@ -587,12 +587,26 @@ static void test_bad_stacks(void)
 
 // With nothing left in the table, each call that wants an entry says so, and
 // makes nothing. Destroying the endpoint gives all back.
+// Has nobody written to this memory since it was filled with 0x5a?
+static bool is_filled(const void *memory, size_t size)
+{
+    const char *bytes = memory;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0x5a)
+            return false;
+    }
+    return true;
+}
+
 static void test_full_table(void)
 {
     static struct thread thread;
     static struct endpoint endpoint;
     static struct reply reply_memory;
     static char stack[STACK_SMALLEST] __attribute__((aligned(GUARD_SIZE)));
+    memset(&thread, 0x5a, sizeof(thread));
+    memset(&endpoint, 0x5a, sizeof(endpoint));
+    memset(&reply_memory, 0x5a, sizeof(reply_memory));
     cap_t many = make_endpoint(CAP_NONE), cap = BADGE, minted;
     unsigned made = 0;
     while (mint(many, BADGE, &minted) == OK)
@@ -608,6 +622,10 @@ static void test_full_table(void)
               "create_endpoint: ERROR_FULL");
     tap_point(create_reply(&reply_memory, &cap) == ERROR_FULL && cap == BADGE,
               "create_reply: ERROR_FULL");
+    tap_point(is_filled(&thread, sizeof(thread)) &&
+                  is_filled(&endpoint, sizeof(endpoint)) &&
+                  is_filled(&reply_memory, sizeof(reply_memory)),
+              "after ERROR_FULL the memory is as it was");
     tap_point(destroy(many) == OK && create_reply(&reply_memory, &cap) == OK &&
                   cap == many,
               "destroy gives the entries back");

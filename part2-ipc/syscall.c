@@ -32,8 +32,10 @@ static int new_endpoint(uint64_t *x)
     struct thread *server = cap_object(x[1], CAP_THREAD);
     if (!server && x[1] != CAP_NONE)
         return ERROR_CAP;
+    if (cap_add(CAP_ENDPOINT, (void *)x[0], 0, &x[6]) != OK)
+        return ERROR_FULL;
     endpoint_init((struct endpoint *)x[0], server);
-    return cap_add(CAP_ENDPOINT, (void *)x[0], 0, &x[6]);
+    return OK;
 }
 
 static int destroy_object(cap_t cap)
@@ -98,8 +100,10 @@ static int serve(struct thread *thread, uint64_t *x)
     case SYS_CREATE_ENDPOINT:
         return new_endpoint(x);
     case SYS_CREATE_REPLY:
+        if (cap_add(CAP_REPLY, (void *)x[0], 0, &x[6]) != OK)
+            return ERROR_FULL;
         reply_init((struct reply *)x[0]);
-        return cap_add(CAP_REPLY, (void *)x[0], 0, &x[6]);
+        return OK;
     case SYS_DESTROY:
         return destroy_object(x[0]);
     default:
