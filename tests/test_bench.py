@@ -6,10 +6,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,8 @@ import harness
 from harness import ROOT
 
 import bench
+import book
+import one_call
 
 KEYS = {"call_reply_0", "call_reply_4", "send_waiting", "call_empty",
         "nbrecv_empty", "yield_alone", "yield_switch"}
@@ -130,81 +131,19 @@ def test_it_is_in_the_list_of_commands() -> None:
 # --- Counted from outside ---------------------------------------------
 
 
-class Stepper:
-    """Talks with QEMU's gdb stub: the machine goes on by one instruction, or up
-    to an address."""
-
-    def __init__(self, link: socket.socket) -> None:
-        self.link, self.data = link, b""
-        self.link.settimeout(harness.LIMIT)
-
-    def ask(self, text: str) -> str:
-        packet = f"${text}#{sum(text.encode()) % 256:02x}"
-        self.link.sendall(packet.encode())
-        while not (found := re.match(rb"\+*\$([^#]*)#..", self.data)):
-            got = self.link.recv(4096)
-            assert got, "QEMU has gone"
-            self.data += got
-        self.data = self.data[found.end():]
-        self.link.sendall(b"+")
-        return found[1].decode()
-
-    def pc(self) -> int:
-        registers = bytes.fromhex(self.ask("g"))  # x0 to x30, sp, pc, ...
-        return int.from_bytes(registers[32 * 8:33 * 8], "little")
-
-    def step(self) -> int:
-        """Executes one instruction; where the next one is."""
-        assert self.ask("s").startswith("T05")
-        return self.pc()
-
-    def go_to(self, address: int) -> None:
-        """Goes on until this instruction is next (it is executed first, if it
-        already is)."""
-        if self.pc() == address:
-            self.step()
-        assert self.ask(f"Z0,{address:x},4") == "OK"
-        assert self.ask("c").startswith("T05") and self.pc() == address
-        assert self.ask(f"z0,{address:x},4") == "OK"
-
-    def steps_to(self, address: int) -> int:
-        """Goes there step by step; how many instructions that takes."""
-        steps = 1
-        while self.step() != address:
-            steps += 1
-            assert steps < 10000, "it does not come by"
-        return steps
-
-
-@pytest.fixture
-def stepper(tmp_path: Path) -> Iterator[Callable[[Path], Stepper]]:
-    """stepper(part) -> Stepper, of the part's bench before it has begun."""
-    path = tmp_path / "gdb"
-    ends: list[Callable[[], object]] = []
-
-    def start(part: Path) -> Stepper:
-        command = harness.options(part, "bench", "", harness.qemu.Machine(),
-                                  exact=True)
-        child = subprocess.Popen(
-            [*command, "-S", "-serial", "null", "-gdb", "chardev:gdb",
-             "-chardev", f"socket,id=gdb,path={path},server=on,wait=off"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ends.extend([child.wait, child.kill])
-        harness.settle(path.exists)
-        link = socket.socket(socket.AF_UNIX)
-        ends.append(link.close)
-        link.connect(str(path))
-        return Stepper(link)
-    yield start
-    for end in reversed(ends):
-        end()
+def steps_to(machine: one_call.Stub, address: int) -> int:
+    """Goes there step by step; how many instructions that takes."""
+    steps = 1
+    while machine.step() != address:
+        steps += 1
+        assert steps < 10000, "it does not come by"
+    return steps
 
 
 @ORDINARY
 @pytest.mark.parts(2)
 @pytest.mark.parametrize("key", ["call_reply_4", "send_waiting", "call_empty"])
-def test_a_count_from_outside_agrees(counted, stepper, part: Path,
-                                     key: str) -> None:
+def test_a_count_from_outside_agrees(counted, part: Path, key: str) -> None:
     """One operation is executed step by step, each instruction counted, from
     one reading of the counter to the next. Less as many as lie between two
     readings of nothing, it is the figure that the counter gave."""
@@ -215,19 +154,54 @@ def test_a_count_from_outside_agrees(counted, stepper, part: Path,
                 in guest.instructions(part, "instructions", behind)
                 if re.fullmatch(r"mrs x\d+, PMCCNTR_EL0", text, re.I)]
     assert len(readings) == 1
-    machine = stepper(part)
-    machine.go_to(places["demo_bench"])
-    for _ in range(3):  # the first one also sets the counter up
-        machine.go_to(readings[0])
-    nothing = machine.steps_to(readings[0])
+    figure = next(f for f in counted(part) if f.key == key)
+    printed_before = counted(part).index(figure)  # each when it is done
+    with one_call.booted(part) as machine:
+        machine.run_to(places["demo_bench"])
+        for _ in range(3):  # the first one also sets the counter up
+            machine.run_to(readings[0])
+        nothing = steps_to(machine, readings[0])
+        for _ in range(printed_before):
+            machine.run_to(places["printf"])
+        for _ in range(2 * 12 + 1):  # past the warm-up
+            machine.run_to(readings[0])
+        assert steps_to(machine, readings[0]) - nothing == figure.mean
 
-    for figure in counted(part):  # each is printed when it is done
-        if figure.key == key:
-            break
-        machine.go_to(places["printf"])
-    for _ in range(2 * 12 + 1):   # past the warm-up
-        machine.go_to(readings[0])
-    assert machine.steps_to(readings[0]) - nothing == figure.mean
+
+@ORDINARY
+@pytest.mark.parts(2)
+def test_one_call_all_the_way(counted, part: Path) -> None:
+    """The steps of one call are those that it takes through the kernel's
+    files, and their sum is what the counter says."""
+    steps = one_call.trace(part)
+    client, server = steps[0][0], "echo"
+    assert client == steps[-1][0] and "bench" in client
+    assert [name for name, _ in steps if name in ("gate", server)] == [
+        "gate", "gate", server, "gate", "gate"]
+    assert {"syscall", "endpoint_send", "endpoint_reply_recv"} < {
+        name for name, _ in steps}
+    assert sum(count for _, count in steps) == next(
+        f.mean for f in counted(part) if f.key == "call_reply_4")
+
+
+@pytest.mark.parametrize("step", ["0", "99", "x", ""])
+def test_a_step_that_one_call_does_not_have(step: str,
+                                            monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    """The book says which steps there are."""
+    monkeypatch.setattr(book, "call_steps", lambda part: [7, 11])
+    assert book.call_figure(ROOT, ["part2-ipc", "call", "2"]) == "11"
+    assert book.call_figure(ROOT, ["part2-ipc", "call", "all"]) == "18"
+    with pytest.raises(book.Wrong, match="has the steps 1 to 2, and 'all'"):
+        book.call_figure(ROOT, ["part2-ipc", "call", step])
+
+
+def test_one_call_needs_a_bench() -> None:
+    """A part without the demo is refused in one line."""
+    done = subprocess.run([sys.executable, ROOT / "tools" / "one_call.py",
+                           "part1"], text=True, capture_output=True,
+                          timeout=60, check=False)
+    assert "part1-boot has no demo 'bench'" in refused(done)
 
 
 # --- What is no figure ------------------------------------------------

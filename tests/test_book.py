@@ -300,6 +300,12 @@ MISTAKES = {
     "bench of no part": (
         ("book/two.md", "part1-boot code-lines", "part7-all bench call"),
         "book/two.md:3: there is no part 'part7-all': correct the figure"),
+    "one call of no part": (
+        ("book/two.md", "part1-boot code-lines", "part7-all call 3"),
+        "book/two.md:3: there is no part 'part7-all': correct the figure"),
+    "one call of a kernel that is not built": (
+        ("book/two.md", "part1-boot code-lines", "part1-boot call 3"),
+        "book/two.md:3: part1-boot: part1-boot is not built: make part1-boot"),
     "missing symbol": (
         ("book/two.md", "=base,level,", "=base,height,level,"),
         "book/two.md:5: part1-boot/uart.c: there is no 'height': correct the "

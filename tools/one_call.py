@@ -10,6 +10,7 @@ figure call_reply_4 of `make bench`, which the counter itself has measured.
 """
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import socket
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import qemu
@@ -27,24 +29,14 @@ WARM_UP = 20        # of its calls; the next one is looked at
 READ_COUNTER = 0xd53b9d00  # mrs x0, pmccntr_el0; the register: bits 4 to 0
 LIMIT = 30.0        # seconds for any answer
 MOST = 5000         # instructions
+PC = 32             # in gdb's numbering of the registers
 
 
 class Stub:
     """QEMU's gdb stub: the GDB remote serial protocol, as far as we need it."""
 
-    def __init__(self, path: str) -> None:
-        self.link = socket.socket(socket.AF_UNIX)
-        self.link.settimeout(LIMIT)
-        self.link.connect(path)
-        self.stream = self.link.makefile("rb")
-
-    @classmethod
-    def at(cls, path: str) -> Stub | None:
-        """The stub that listens there; None if it does not listen yet."""
-        try:
-            return cls(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
+    def __init__(self, link: socket.socket) -> None:
+        self.link, self.stream = link, link.makefile("rb")
 
     def ask(self, request: str) -> str:
         """Sends a packet; the packet that answers it."""
@@ -52,14 +44,14 @@ class Stub:
         self.link.sendall(f"${request}#{checksum:02x}".encode())
         while (byte := self.stream.read(1)) != b"$":
             if not byte:
-                raise qemu.Wrong("QEMU ended before the call was over")
+                raise qemu.Wrong("QEMU ended before it was expected to")
         answer = b"".join(iter(lambda: self.stream.read(1), b"#"))
         self.stream.read(2)  # the checksum
         self.link.sendall(b"+")
         return answer.decode()
 
     def number(self, register: int) -> int:
-        """A register: x0 to x30, sp (31), pc (32)."""
+        """A register: x0 to x30, sp (31), PC."""
         digits = self.ask("g")[16 * register:][:16]
         return int.from_bytes(bytes.fromhex(digits), "little")
 
@@ -68,17 +60,55 @@ class Stub:
         answer = self.ask(f"m{address:x},{size:x}")
         return b"" if answer.startswith("E") else bytes.fromhex(answer)
 
+    def step(self) -> int:
+        """Executes one instruction; where the next one is."""
+        self.ask("s")
+        return self.number(PC)
+
     def run_to(self, address: int) -> None:
         """Goes on, at least one instruction, until this one is the next."""
-        self.ask("s")
+        self.step()
         self.ask(f"Z0,{address:x},4")
         self.ask("c")
         self.ask(f"z0,{address:x},4")
+        if self.number(PC) != address:
+            raise qemu.Wrong("the kernel does not come by where it should")
+
+
+@contextlib.contextmanager
+def booted(part: Path) -> Iterator[Stub]:
+    """The part's demo `bench`, exact, before its first instruction."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/gdb"
+        command = [qemu.executable(),
+                   *qemu.kernel(part, qemu.Machine(), "demo=bench"),
+                   *qemu.EXACT, "-serial", "null", "-S", "-chardev",
+                   f"socket,path={path},server=on,wait=off,id=gdb",
+                   "-gdb", "chardev:gdb"]
+        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(LIMIT)
+                end = time.monotonic() + LIMIT
+                while link.connect_ex(path):  # it does not listen yet
+                    if machine.poll() is not None or time.monotonic() > end:
+                        raise qemu.Wrong("QEMU did not start")
+                    time.sleep(0.01)
+                yield Stub(link)
+        except OSError as error:
+            raise qemu.Wrong(f"no answer from QEMU: {error}") from error
+        finally:
+            machine.kill()
+            machine.wait()
 
 
 def symbols(part: Path) -> dict[str, int]:
     """The addresses of the kernel's symbols."""
-    lines = (qemu.build(part) / "kernel.sym").read_text().splitlines()
+    file = qemu.build(part) / "kernel.sym"
+    if not file.exists():
+        raise qemu.Wrong(f"{part.name} is not built: make {part.name}")
+    lines = file.read_text().splitlines()
     found = (re.fullmatch(r"([0-9a-f]+) \w (\w+)", line) for line in lines)
     return {s[2]: int(s[1], 16) for s in found if s}
 
@@ -107,21 +137,19 @@ def walk(stub: Stub, known: dict[str, int], read: int) -> list[str]:
     stub.run_to(read)  # before the next one
     order = sorted((address, name) for name, address in known.items())
     passed = []
-    while len(passed) < MOST:
-        stub.ask("s")
-        pc = stub.number(32)
-        if pc == read:
-            break
+    while (pc := stub.step()) != read:
         passed.append(next(n for a, n in reversed(order) if a <= pc))
-    else:
-        raise qemu.Wrong(f"no answer within {MOST} instructions")
+        if len(passed) > MOST:
+            raise qemu.Wrong(f"no answer within {MOST} instructions")
+    # The readings themselves take all of `instructions` that is here, what the
+    # client does with the first one, and its call for the second.
     readings = int.from_bytes(stub.memory(known["overhead"], 8), "little")
-    client = next(name for name in passed if name != "instructions")
-    # The reading at the end counts too. What is left of a reading's cost are
-    # instructions of the client, around the call of `instructions`.
-    rest = readings - passed.count("instructions") - 1
     inside = [name for name in passed if name != "instructions"]
-    return inside[rest:] if inside[:rest] == [client] * rest else inside
+    first = readings - (len(passed) - len(inside)) - 1 - 1
+    if first < 0 or set(inside[:first + 1]) != {inside[-1]}:
+        raise qemu.Wrong("the readings of the counter can't be told apart from "
+                         "the call")
+    return inside[first:-1]
 
 
 def trace(part: Path) -> list[tuple[str, int]]:
@@ -129,29 +157,9 @@ def trace(part: Path) -> list[tuple[str, int]]:
     with the number of instructions. Raises qemu.Wrong."""
     if "bench" not in qemu.demos(part):
         raise qemu.Wrong(f"{part.name} has no demo 'bench'")
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/gdb"
-        command = [qemu.executable(),
-                   *qemu.kernel(part, qemu.Machine(), "demo=bench"),
-                   *qemu.EXACT, "-serial", "null", "-S", "-chardev",
-                   f"socket,path={path},server=on,wait=off,id=gdb",
-                   "-gdb", "chardev:gdb"]
-        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-        try:
-            end = time.monotonic() + LIMIT
-            while not (stub := Stub.at(path)):
-                if machine.poll() is not None or time.monotonic() > end:
-                    raise qemu.Wrong("QEMU did not start")
-                time.sleep(0.01)
-            known = symbols(part)
-            passed = walk(stub, known,
-                          counter_read(part, known["instructions"]))
-        except OSError as error:
-            raise qemu.Wrong(f"no answer from QEMU: {error}") from error
-        finally:
-            machine.kill()
-            machine.wait()
+    known = symbols(part)
+    with booted(part) as stub:
+        passed = walk(stub, known, counter_read(part, known["instructions"]))
     return [(name, len(list(group)))
             for name, group in itertools.groupby(passed)]
 
