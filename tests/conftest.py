@@ -58,17 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config,
         if marker and marker.args[0] >= len(harness.PARTS):
             item.add_marker(pytest.mark.skip(f"no part {marker.args[0]} here"))
     chosen = config.getoption("--part")
-    kept = [i for i in items if not chosen or is_about(i.name, chosen)]
+    kept = [i for i in items if not chosen or f"[{chosen}" in i.name
+            or f"-{chosen}" in i.name]
     mine = files_of_share(kept, config.getoption("--share"))
     kept = [i for i in kept if i.path in mine]
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
     items[:] = kept
-
-
-def is_about(name: str, part: str) -> bool:
-    """Has a test with this name the part as a parameter? (In test_mutants.py
-    whole tests are parameters: those do not count.)"""
-    return (f"[{part}" in name or f"-{part}" in name) and "::" not in name
 
 
 def files_of_share(items: list[pytest.Item], share: str) -> set[Path]:
