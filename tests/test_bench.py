@@ -15,7 +15,7 @@ import pytest
 
 import guest
 import harness
-from harness import ROOT
+from harness import PARTS, ROOT
 
 import bench
 import book
@@ -189,19 +189,20 @@ def test_a_step_that_one_call_does_not_have(step: str,
                                             monkeypatch: pytest.MonkeyPatch
                                             ) -> None:
     """The book says which steps there are."""
+    part = PARTS[0].name
     monkeypatch.setattr(book, "call_steps", lambda part: [7, 11])
-    assert book.call_figure(ROOT, ["part2-ipc", "call", "2"]) == "11"
-    assert book.call_figure(ROOT, ["part2-ipc", "call", "all"]) == "18"
+    assert book.call_figure(ROOT, [part, "call", "2"]) == "11"
+    assert book.call_figure(ROOT, [part, "call", "all"]) == "18"
     with pytest.raises(book.Wrong, match="has the steps 1 to 2, and 'all'"):
-        book.call_figure(ROOT, ["part2-ipc", "call", step])
+        book.call_figure(ROOT, [part, "call", step])
 
 
 def test_one_call_needs_a_bench() -> None:
     """A part without the demo is refused in one line."""
     done = subprocess.run([sys.executable, ROOT / "tools" / "one_call.py",
-                           "part1"], text=True, capture_output=True,
+                           PARTS[0].name], text=True, capture_output=True,
                           timeout=60, check=False)
-    assert "part1-boot has no demo 'bench'" in refused(done)
+    assert f"{PARTS[0].name} has no demo 'bench'" in refused(done)
 
 
 # --- What is no figure ------------------------------------------------
