@@ -585,8 +585,6 @@ static void test_bad_stacks(void)
               "a size of no multiple of 16: ERROR_ARGUMENT");
 }
 
-// With nothing left in the table, each call that wants an entry says so, and
-// makes nothing. Destroying the endpoint gives all back.
 // Has nobody written to this memory since it was filled with 0x5a?
 static bool is_filled(const void *memory, size_t size)
 {
@@ -598,6 +596,8 @@ static bool is_filled(const void *memory, size_t size)
     return true;
 }
 
+// With nothing left in the table, each call that wants an entry says so, and
+// makes nothing. Destroying the endpoint gives all back.
 static void test_full_table(void)
 {
     static struct thread thread;
