@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// demo.h - what a demo may use besides the kernel's own calls.
+#ifndef STRATA_DEMO_H
+#define STRATA_DEMO_H
+
+#include "fdt.h"
+#include "printf.h"
+#include "strata.h"
+#include "string.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Runs the demo that the command line picks with "demo=NAME", or the default
+// one. If there is none of that name, prints those that there are.
+void demo_run(const char *args);
+
+// The value of the parameter "key=value" on the command line, or `otherwise`
+// if it is not there (or not a number). A string is good until the next call.
+const char *demo_string(const char *key, const char *otherwise);
+uint64_t demo_number(const char *key, uint64_t otherwise);
+
+// Adds a program that works in turns: a thread of its own calls
+// `turn(argument)` again and again, which does a little, and returns whether it
+// wants another turn; in between the thread yields. At most 8.
+void take_turns(const char *name, bool (*turn)(void *argument), void *argument);
+
+// Runs all programs that were added, until none wants another turn.
+void run_all(void);
+
+// Ends the run, whatever else is still going on.
+_Noreturn void demo_end(void);
+
+// The address where the kernel's own memory begins.
+uintptr_t kernel_address(void);
+
+// Reads a line that is typed at `prompt`, and copies at most `size` bytes of
+// it, the closing NUL included, to `text`. Ctrl-C gives the line up and begins
+// again. Returns false at the end of input, Ctrl-D.
+bool read_line(const char *prompt, char *text, size_t size);
+
+// Makes a thread that runs function(argument), on a stack of 8 KiB; CAP_NONE if
+// there is no room for one more.
+cap_t spawn(const char *name, void (*function)(void *), void *argument);
+
+// Makes an endpoint; `server` is the thread that will receive there, or
+// CAP_NONE. Makes a reply object. CAP_NONE if there is no room for one more.
+cap_t make_endpoint(cap_t server);
+cap_t make_reply(void);
+
+// The name of an error, "ERROR_CAP".
+const char *error_name(int error);
+
+// How many instructions this machine has executed so far, counted from the
+// first call on. (Exact under -icount; without it, cycles.)
+uint64_t instructions(void);
+
+// Opens the device tree of the machine that we run on.
+void open_device_tree(struct fdt *tree);
+
+#endif
