@@ -114,6 +114,9 @@ test: $(if $(part),$(part),$(PARTS)) ## Tests it (TEST=word: some of it); "make 
 	@$(PYTHON) -c '$(has-test-modules)' 2>/dev/null || { \
 	    echo "make test: no Python here has pytest and pexpect: sh tools/setup.sh" >&2; \
 	    exit 2; }
+	@# Some tests look at the ordinary build, too. Made here, so that no two
+	@# processes make it at once.
+	$(if $(SAN),@$(MAKE) --no-print-directory SAN= $(part))
 	@$(PYTHON) tests/parallel.py $(if $(part),--part=$(part)) \
 	    $(if $(LONG),,-m "not long") $(if $(TEST),-k "$(TEST)") tests
 

@@ -25,7 +25,7 @@ from harness import Run, Session
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", help="run only the tests of this part")
     parser.addoption("--share", default="1/1", metavar="K/N",
-                     help="run only share K of N of the test files")
+                     help="run only share K of N of the tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,25 +60,33 @@ def pytest_collection_modifyitems(config: pytest.Config,
     chosen = config.getoption("--part")
     kept = [i for i in items if not chosen or f"[{chosen}" in i.name
             or f"-{chosen}" in i.name]
-    mine = files_of_share(kept, config.getoption("--share"))
-    kept = [i for i in kept if i.path in mine]
+    mine = of_share(kept, config.getoption("--share"))
+    kept = [i for i in kept if unit(i) in mine]
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
     items[:] = kept
 
 
-def files_of_share(items: list[pytest.Item], share: str) -> set[Path]:
-    """The test files of share "K/N": file by file, the largest first, each
-    goes to the share that has least to do so far."""
+def unit(item: pytest.Item) -> str:
+    """What is not split between two shares: a file, since its tests have
+    fixtures in common. A long test is one by itself."""
+    if item.get_closest_marker("long"):
+        return item.nodeid
+    return str(item.path)
+
+
+def of_share(items: list[pytest.Item], share: str) -> set[str]:
+    """The units of share "K/N": one by one, the largest first, each goes to
+    the share that has least to do so far."""
     number, _, shares = share.partition("/")
-    work: Counter[Path] = Counter()
+    work: Counter[str] = Counter()
     for item in items:
-        work[item.path] += 20 if item.get_closest_marker("long") else 1
+        work[unit(item)] += 20 if item.get_closest_marker("long") else 1
     load = [0] * int(shares)
     owner = {}
-    for path, size in sorted(work.items(), key=lambda w: (-w[1], w[0])):
-        owner[path] = load.index(min(load))
-        load[owner[path]] += size
-    return {path for path, n in owner.items() if n == int(number) - 1}
+    for name, size in sorted(work.items(), key=lambda w: (-w[1], w[0])):
+        owner[name] = load.index(min(load))
+        load[owner[name]] += size
+    return {name for name, n in owner.items() if n == int(number) - 1}
 
 
 class Lab:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs pytest in as many processes as there are CPUs.
 
-Each takes its share of the test files (`--share`, in conftest.py). The report
+Each takes its share of the tests (`--share`, in conftest.py). The report
 of the first is shown as it comes, those of the others when they are done, and
 last a line with the sum. All arguments go to pytest. The exit status is 0 if
 all went well, else that of the first process for which it did not.
