@@ -27,6 +27,9 @@ leaves no choice at all:
   in `join` for its target. A call that makes a thread wait, by way of others,
   for itself ends the run, and so does one after which no thread can run.
 
+- Nobody is interrupted: an INTERRUPT (from part 3 on) is impossible. The scripts
+  are over before the first slice is.
+
 What the model does not look at: times; the registers of the run queue's events
 (APPEND, TAKE); and of a LEAVE those that strata.h names no result for. Given
 the script that ran, it also holds each thread to its program, the main one

@@ -8,12 +8,13 @@ run from outside.
 """
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
 import re
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +27,11 @@ MEMORY = "128M"
 
 class Kind(enum.IntEnum):
     """enum trace_kind."""
-    ENTER = 1   # a thread enters the kernel: x is its call
-    LEAVE = 2   # a thread goes on: x is what it gets
-    APPEND = 3  # a thread is put into the run queue
-    TAKE = 4    # a thread is taken out of it
+    ENTER = 1      # a thread enters the kernel: x is its call
+    LEAVE = 2      # a thread goes on: x is what it gets
+    APPEND = 3     # a thread is put into the run queue
+    TAKE = 4       # a thread is taken out of it
+    INTERRUPT = 5  # a thread is interrupted (from part 3 on)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Event:
 
     def __str__(self) -> str:
         words = " ".join(map(short, self.x))
-        return f"{self.kind.name:<6} thread {self.thread}: {words}"
+        return f"{self.kind.name:<9} thread {self.thread}: {words}"
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ def capacity(part: Path) -> int:
     return int(found[1])
 
 
-def read_events(memory: Path, part: Path) -> tuple[list[Event], int]:
+def read_events(memory: Path, part: Path,
+                build: Path | None = None) -> tuple[list[Event], int]:
     """The events in a file that was a machine's memory, and how many more
-    there were before them."""
+    there were before them. `build` is where the part was built, if elsewhere
+    than usual."""
     room = capacity(part)
+    known = guest.symbols(build or guest.build_of(part))
     with memory.open("rb") as file:
-        file.seek(guest.symbols(guest.build_of(part))["trace_ring"]
-                  - guest.RAM)
+        file.seek(known["trace_ring"] - guest.RAM)
         count = int.from_bytes(file.read(8), "little")
         ring = file.read(EVENT.size * min(count, room))
     events = [Event(time, Kind(kind), thread, tuple(x)) for
@@ -82,18 +86,31 @@ def read_events(memory: Path, part: Path) -> tuple[list[Event], int]:
     return events[first:] + events[:first], count - len(events)
 
 
+def read_number(memory: Path, build: Path, name: str) -> int:
+    """The value of a kernel's variable of 64 bits, in such a file."""
+    with memory.open("rb") as file:
+        file.seek(guest.symbols(build)[name] - guest.RAM)
+        return int.from_bytes(file.read(8), "little")
+
+
+@contextlib.contextmanager
+def memory_file() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """A file to be a machine's memory, of MEMORY, and QEMU's options for it."""
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="strata", dir=folder) as name:
+        memory = Path(name) / "ram"
+        yield memory, ("-object", f"memory-backend-file,id=ram,size={MEMORY},"
+                       f"mem-path={memory},share=on",
+                       "-machine", "memory-backend=ram")
+
+
 def traced(boot: Callable[..., Run], part: Path, demo: str, args: str = "",
            check: bool = False, **more: str) -> Log:
     """Boots a demo, by the fixture `boot`, and reads what happened; with the
     kernel's own checks after every call, if wanted."""
-    folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    with tempfile.TemporaryDirectory(prefix="strata", dir=folder) as name:
-        memory = Path(name) / "ram"
+    with memory_file() as (memory, options):
         run = boot(part, demo, f"trace=1 {'check=1 ' * check}{args}",
-                   mem=MEMORY, **more, more=(
-                       "-object", f"memory-backend-file,id=ram,size={MEMORY},"
-                       f"mem-path={memory},share=on",
-                       "-machine", "memory-backend=ram"))
+                   mem=MEMORY, **more, more=options)
         return Log(run, *read_events(memory, part))
 
 

@@ -536,6 +536,9 @@ def versal() -> Node:
     gic = bus.add("interrupt-controller@f9000000")
     gic.set_strings("compatible", "arm,gic-v3")
     gic.set_cells("reg", 0xf9000000, 0x80000, 0xf9080000, 0x80000)
+    timer = tree.add("timer").set_strings("compatible", "arm,armv8-timer")
+    timer.set_cells("interrupts", *(cell for line in (13, 14, 11, 10)
+                                    for cell in (1, line, 4)))
     return tree
 
 
