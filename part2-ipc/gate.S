@@ -22,11 +22,7 @@ gate:
     stp     x2, x3, [x9, #(FRAME_X + 16)]
     stp     x4, x5, [x9, #(FRAME_X + 32)]
     stp     x6, x7, [x9, #(FRAME_X + 48)]
-    stp     x19, x20, [x9, #(FRAME_X + 152)]
-    stp     x21, x22, [x9, #(FRAME_X + 168)]
-    stp     x23, x24, [x9, #(FRAME_X + 184)]
-    stp     x25, x26, [x9, #(FRAME_X + 200)]
-    stp     x27, x28, [x9, #(FRAME_X + 216)]
+    registers_19_to_28 stp, x9
     mov     x10, sp
     stp     x29, x30, [x9, #(FRAME_X + 232)]
     str     x10, [x9, #FRAME_SP]
@@ -41,17 +37,13 @@ gate:
     bl      syscall                 // syscall(thread): the one that goes on
     add     sp, sp, #16
 
+    ldr     x11, [x0, #THREAD_STACK]
+    msr     dbgwvr0_el1, x11        // the guard moves to this thread's stack,
     msr     spsel, #0
     ldr     x10, [x0, #FRAME_SP]
-    ldr     x11, [x0, #THREAD_STACK]
     mov     sp, x10
-    msr     dbgwvr0_el1, x11        // the guard moves to this thread's stack,
     isb                             // and is there before the thread goes on
-    ldp     x19, x20, [x0, #(FRAME_X + 152)]
-    ldp     x21, x22, [x0, #(FRAME_X + 168)]
-    ldp     x23, x24, [x0, #(FRAME_X + 184)]
-    ldp     x25, x26, [x0, #(FRAME_X + 200)]
-    ldp     x27, x28, [x0, #(FRAME_X + 216)]
+    registers_19_to_28 ldp, x0
     ldp     x29, x30, [x0, #(FRAME_X + 232)]
     ldp     x2, x3, [x0, #(FRAME_X + 16)]
     ldp     x4, x5, [x0, #(FRAME_X + 32)]

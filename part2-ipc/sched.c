@@ -6,8 +6,6 @@
 #include "trace.h"
 #include "uart.h"
 
-#define CTRL_T 0x14
-
 struct thread *current;
 struct list_node run_queue = {&run_queue, &run_queue};
 

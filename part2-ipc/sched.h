@@ -17,6 +17,13 @@ void sched_append(struct thread *thread);
 // when the kernel is left. Does not return if there is none: a deadlock.
 void sched_next(void);
 
+// The current thread goes to the end of the run queue, and the first one runs.
+static inline void sched_yield(void)
+{
+    sched_append(current);
+    sched_next();
+}
+
 // The current thread waits in `queue`, for `target` if that is known (see
 // struct thread); the first in the run queue runs when the kernel is left. Does
 // not return if the thread now waits, by way of others, for itself: a deadlock.

@@ -44,6 +44,7 @@ enum syscall {
     SYS_CREATE_ENDPOINT,
     SYS_CREATE_REPLY,
     SYS_DESTROY,
+    SYSCALLS, // how many there are
 };
 
 // A message. The label says what it is about, the words are its contents; what

@@ -86,8 +86,7 @@ static int serve(struct thread *thread, uint64_t *x)
         object = cap_object(x[6], CAP_REPLY);
         return object ? endpoint_reply(object) : ERROR_CAP;
     case SYS_YIELD:
-        sched_append(thread);
-        sched_next();
+        sched_yield();
         return OK;
     case SYS_EXIT:
         thread_exit(thread);

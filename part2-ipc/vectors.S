@@ -34,20 +34,7 @@ vectors:
 // The rest of a struct trap_frame, then exception(frame).
 // In:  x0 = kind; x0 and x1 as interrupted are in the frame already.
 save_frame:
-    stp     x2, x3, [sp, #(FRAME_X + 16)]
-    stp     x4, x5, [sp, #(FRAME_X + 32)]
-    stp     x6, x7, [sp, #(FRAME_X + 48)]
-    stp     x8, x9, [sp, #(FRAME_X + 64)]
-    stp     x10, x11, [sp, #(FRAME_X + 80)]
-    stp     x12, x13, [sp, #(FRAME_X + 96)]
-    stp     x14, x15, [sp, #(FRAME_X + 112)]
-    stp     x16, x17, [sp, #(FRAME_X + 128)]
-    stp     x18, x19, [sp, #(FRAME_X + 144)]
-    stp     x20, x21, [sp, #(FRAME_X + 160)]
-    stp     x22, x23, [sp, #(FRAME_X + 176)]
-    stp     x24, x25, [sp, #(FRAME_X + 192)]
-    stp     x26, x27, [sp, #(FRAME_X + 208)]
-    stp     x28, x29, [sp, #(FRAME_X + 224)]
+    registers_2_to_29 stp, sp
 
     mrs     x1, sp_el0
     stp     x30, x1, [sp, #(FRAME_X + 240)]

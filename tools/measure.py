@@ -7,7 +7,8 @@ code line      a line of a .c or .S file on which anything stands besides
                white space and comments; a lone brace counts, and so does
                a preprocessor directive, in C and in assembly alike.
 kernel file    a .c or .S file that lies directly in a part's directory;
-               check.c and self-tests (*selftest*) are not counted.  In
+               check.c, torture.c and self-tests (*selftest*) are not
+               counted: they test the kernel.  In
                common/ every .c, .S and .h file counts, in any directory.
 kept line      a line of a part's .c, .S, .h and .ld files (main.c aside)
                that stands unchanged in the next part's file of that name.
@@ -33,8 +34,9 @@ from strata import ROOT, Parser, fail, parts
 # The budgets (the design's sections on principles and layout; there part 2
 # has 1,000, which its calls and the report of a deadlock did not leave room
 # for).
-CODE_LINES = {"part0": 120, "part1": 600, "part2": 1060, "part3": 1500,
+CODE_LINES = {"part0": 120, "part1": 600, "part2": 1040, "part3": 1500,
               "part4": 2300, "part5": 5000, "common": 900}
+UNCOUNTED = ("check.c", "torture.c")
 KEPT = {"part5": 85}            # per cent of the lines, into this part
 KEPT_OTHERWISE = 90
 MEDIAN = 12                     # lines of the median function
@@ -120,7 +122,7 @@ def kernel_files(part: Path) -> list[Path]:
     if part.name == "common":
         return sorted(p for p in part.rglob("*.[cSh]") if p.is_file())
     return sorted(p for p in part.glob("*.[cS]")
-                  if p.name != "check.c" and "selftest" not in p.name)
+                  if p.name not in UNCOUNTED and "selftest" not in p.name)
 
 
 def per_cent(share: int, whole: int) -> float:
