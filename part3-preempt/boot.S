@@ -38,15 +38,15 @@ enter:
 
     // Exceptions run on SP_EL1, everything else on SP_EL0: so the report of a
     // stack overflow has a stack to stand on.
-    adr     x1, kernel_stack_top
+    ldr     x1, =kernel_stack_top
     mov     sp, x1
     msr     spsel, #0
-    adr     x1, stack_top           // a stack, before the first C function
+    ldr     x1, =stack_top          // a stack, before the first C function
     mov     sp, x1
 
     // C expects its zero-initialized variables to be zero.
     adr     x1, bss_start           // both ends are multiples of 16
-    adr     x2, bss_end
+    ldr     x2, =bss_end            // (adr reaches 1 MiB, and it is further)
 1:  cmp     x1, x2
     b.eq    2f
     stp     xzr, xzr, [x1], #16

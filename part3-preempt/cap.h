@@ -14,6 +14,7 @@ enum cap_type {
     CAP_THREAD,
     CAP_ENDPOINT,
     CAP_REPLY,
+    CAP_NOTIFICATION,
 };
 
 struct cap {

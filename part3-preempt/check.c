@@ -5,8 +5,11 @@
 #include "check.h"
 #include "cap.h"
 #include "endpoint.h"
+#include "irq.h"
+#include "notification.h"
 #include "panic.h"
 #include "sched.h"
+#include "timer.h"
 
 bool checking;
 
@@ -23,7 +26,7 @@ static unsigned occurrences(const struct list_node *head,
     return count;
 }
 
-// How many threads wait at endpoints?
+// How many threads wait at endpoints and notifications?
 static unsigned waiting;
 
 // The invariants of thread.h: what its state says about a thread.
@@ -56,6 +59,10 @@ static void check_thread(const struct thread *thread)
         break;
     case THREAD_ENDED:
         ASSERT(list_empty(node) && list_empty(&thread->joiners));
+        ASSERT(!thread->bound);
+        break;
+    case THREAD_WAITING:
+        waiting++;
         break;
     }
 }
@@ -84,6 +91,21 @@ static bool is_first(const struct cap *cap)
     return true;
 }
 
+static void check_notification(const struct notification *notification)
+{
+    const struct thread *bound = notification->bound;
+    ASSERT(!bound || bound->bound == notification);
+    ASSERT(!notification->bits || list_empty(&notification->waiters));
+    ASSERT(!notification->bits || !bound || bound->state != THREAD_RECEIVING);
+    list_for_each(node, &notification->waiters)
+    {
+        ASSERT(occurrences(&notification->waiters, node) == 1);
+        ASSERT(container_of(node, struct thread, node)->state ==
+               THREAD_WAITING);
+        waiting--;
+    }
+}
+
 static void check_object(const struct cap *cap)
 {
     const struct endpoint *endpoint = cap->object;
@@ -95,12 +117,14 @@ static void check_object(const struct cap *cap)
         check_queue(&endpoint->receivers, true);
     } else if (cap->type == CAP_REPLY && reply->thread) {
         ASSERT(reply->thread->reply == reply);
+    } else if (cap->type == CAP_NOTIFICATION) {
+        check_notification(cap->object);
     }
 }
 
 void check(void)
 {
-    ASSERT(current->state == THREAD_READY);
+    ASSERT(!current || current->state == THREAD_READY);
     list_for_each(node, &run_queue)
     {
         ASSERT(container_of(node, struct thread, node)->state == THREAD_READY);
@@ -112,4 +136,10 @@ void check(void)
     for (cap_t i = 0; i < CAPS; i++)
         check_object(&caps[i]);
     ASSERT(waiting == 0); // who waits at an endpoint is in one of its queues
+    ASSERT(interrupts_masked());
+    list_for_each(node, &alarms)
+    {
+        ASSERT(node->next == &alarms ||
+               alarm_of(node)->alarm_time <= alarm_of(node->next)->alarm_time);
+    }
 }

@@ -12,7 +12,7 @@ static const char *const state_names[] = {
     [THREAD_READY] = "ready",           [THREAD_SENDING] = "sending",
     [THREAD_CALLING] = "calling",       [THREAD_RECEIVING] = "receiving",
     [THREAD_AWAITING_REPLY] = "called", [THREAD_JOINING] = "joining",
-    [THREAD_ENDED] = "ended",
+    [THREAD_ENDED] = "ended",           [THREAD_WAITING] = "waiting",
 };
 
 static void print_thread(const struct thread *thread)

@@ -5,6 +5,8 @@
 
 #include "thread.h"
 
+#define CTRL_T 0x14 // the key that asks for threads_print
+
 // Prints a table of all threads: who, doing what, by which capability, for whom
 // and since when.
 void threads_print(void);

@@ -7,6 +7,7 @@
 // object alone leads to it.
 
 #include "endpoint.h"
+#include "notification.h"
 #include "sched.h"
 
 // The label and the words are in x1 to x5, of the sender as of the receiver.
@@ -55,6 +56,12 @@ int endpoint_send(struct endpoint *endpoint, uint64_t badge,
 static int receive(struct endpoint *endpoint, struct reply *reply,
                    struct thread *next)
 {
+    if (notification_pending(current)) {
+        notification_take(current->bound);
+        if (next)
+            sched_append(next);
+        return SIGNALED;
+    }
     struct thread *sender = thread_take_first(&endpoint->senders);
     if (!sender) {
         current->reply = reply;

@@ -90,6 +90,8 @@ void exception_describe(const struct trap_frame *frame)
     uint64_t esr = frame->esr;
     printf("exception: %s, from %s\n", types[frame->kind % 4],
            origins[frame->kind / 4]);
+    if (frame->kind % 4 == 1 || frame->kind % 4 == 2)
+        return; // an interrupt has no syndrome
     printf("class 0x%02lx %s", ESR_EC(esr), name_in(class_names, ESR_EC(esr)));
     if (ESR_IS_DATA_ABORT(esr) || ESR_EC(esr) == EC_WATCHPOINT)
         describe_access(frame);

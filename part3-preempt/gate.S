@@ -26,11 +26,7 @@ gate:
     stp     x2, x3, [x9, #(FRAME_X + 16)]
     stp     x4, x5, [x9, #(FRAME_X + 32)]
     stp     x6, x7, [x9, #(FRAME_X + 48)]
-    stp     x19, x20, [x9, #(FRAME_X + 152)]
-    stp     x21, x22, [x9, #(FRAME_X + 168)]
-    stp     x23, x24, [x9, #(FRAME_X + 184)]
-    stp     x25, x26, [x9, #(FRAME_X + 200)]
-    stp     x27, x28, [x9, #(FRAME_X + 216)]
+    registers_19_to_28 stp, x9
     mov     x10, sp
     stp     x29, x30, [x9, #(FRAME_X + 232)]
     str     x10, [x9, #FRAME_SP]
@@ -51,18 +47,14 @@ gate:
 resume:
     add     sp, sp, #16
     ldr     x9, [x0, #FRAME_KIND]
+    ldr     x11, [x0, #THREAD_STACK]
+    msr     dbgwvr0_el1, x11        // the guard moves to this thread's stack,
     cbnz    x9, resume_interrupted
     msr     spsel, #0
     ldr     x10, [x0, #FRAME_SP]
-    ldr     x11, [x0, #THREAD_STACK]
     mov     sp, x10
-    msr     dbgwvr0_el1, x11        // the guard moves to this thread's stack,
     isb                             // and is there before the thread goes on
-    ldp     x19, x20, [x0, #(FRAME_X + 152)]
-    ldp     x21, x22, [x0, #(FRAME_X + 168)]
-    ldp     x23, x24, [x0, #(FRAME_X + 184)]
-    ldp     x25, x26, [x0, #(FRAME_X + 200)]
-    ldp     x27, x28, [x0, #(FRAME_X + 216)]
+    registers_19_to_28 ldp, x0
     ldp     x29, x30, [x0, #(FRAME_X + 232)]
     ldp     x2, x3, [x0, #(FRAME_X + 16)]
     ldp     x4, x5, [x0, #(FRAME_X + 32)]
@@ -73,29 +65,15 @@ resume:
     ret
 
 // A thread that was interrupted gets all its registers back, and goes on at the
-// instruction that was to be the next.
+// instruction that was to be the next. The exception return orders what was
+// written, as an isb would.
 resume_interrupted:
-    ldr     x11, [x0, #THREAD_STACK]
-    msr     dbgwvr0_el1, x11        // the exception return orders it, as an
-    ldr     x10, [x0, #FRAME_SP]    // isb would
+    ldr     x10, [x0, #FRAME_SP]
     msr     sp_el0, x10
     ldp     x10, x11, [x0, #FRAME_PC]
     msr     elr_el1, x10
     msr     spsr_el1, x11
-    ldp     x2, x3, [x0, #(FRAME_X + 16)]
-    ldp     x4, x5, [x0, #(FRAME_X + 32)]
-    ldp     x6, x7, [x0, #(FRAME_X + 48)]
-    ldp     x8, x9, [x0, #(FRAME_X + 64)]
-    ldp     x10, x11, [x0, #(FRAME_X + 80)]
-    ldp     x12, x13, [x0, #(FRAME_X + 96)]
-    ldp     x14, x15, [x0, #(FRAME_X + 112)]
-    ldp     x16, x17, [x0, #(FRAME_X + 128)]
-    ldp     x18, x19, [x0, #(FRAME_X + 144)]
-    ldp     x20, x21, [x0, #(FRAME_X + 160)]
-    ldp     x22, x23, [x0, #(FRAME_X + 176)]
-    ldp     x24, x25, [x0, #(FRAME_X + 192)]
-    ldp     x26, x27, [x0, #(FRAME_X + 208)]
-    ldp     x28, x29, [x0, #(FRAME_X + 224)]
+    registers_2_to_29 ldp, x0
     ldr     x30, [x0, #(FRAME_X + 240)]
     ldp     x0, x1, [x0, #FRAME_X]
     eret

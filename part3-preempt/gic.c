@@ -49,17 +49,18 @@ static void wait_for_writes(void)
         asm volatile("yield");
 }
 
-static unsigned line_count(void)
+unsigned gic_line_count(void)
 {
     uint32_t type = mmio_read32(machine.gic[0].address + GICD_TYPER);
-    return 32 * (FIELD(type, 4, 0) + 1);
+    unsigned count = 32 * ((unsigned)FIELD(type, 4, 0) + 1);
+    return count < GIC_LINES ? count : GIC_LINES;
 }
 
 // Writes the same value for each line, `bits` wide, in the registers at
 // `offset`.
 static void write_all(unsigned offset, unsigned bits, uint32_t value)
 {
-    for (unsigned line = 0; line < line_count(); line += 32 / bits)
+    for (unsigned line = 0; line < gic_line_count(); line += 32 / bits)
         mmio_write32(registers_of(line) + offset + line * bits / 8, value);
 }
 
@@ -80,17 +81,12 @@ static void init_v2(void)
     // Shared lines interrupt the CPU that we run on: each CPU reads its own
     // mask in the targets of its own lines.
     uint32_t self = mmio_read32(distributor + GICD_ITARGETSR);
-    for (unsigned line = GIC_FIRST_SHARED; line < line_count(); line += 4)
+    for (unsigned line = GIC_FIRST_SHARED; line < gic_line_count(); line += 4)
         mmio_write32(distributor + GICD_ITARGETSR + line, self);
     mmio_write32(distributor + GICD_CTLR, 1);
+    mmio_write32(machine.gic[1].address + GICC_APR, 0);
     mmio_write32(machine.gic[1].address + GICC_PMR, 0xff);
     mmio_write32(machine.gic[1].address + GICC_CTLR, 1);
-}
-
-static void route(uintptr_t address, uint64_t cpu)
-{
-    mmio_write32(address, (uint32_t)cpu);
-    mmio_write32(address + 4, (uint32_t)(cpu >> 32));
 }
 
 static void init_v3(void)
@@ -105,10 +101,15 @@ static void init_v3(void)
     init_lines();
     wait_for_writes();
     uint64_t self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
-    for (unsigned line = GIC_FIRST_SHARED; line < line_count(); line++)
-        route(distributor + GICD_IROUTER + 8 * line, self);
+    for (unsigned line = GIC_FIRST_SHARED; line < gic_line_count(); line++) {
+        mmio_write32(distributor + GICD_IROUTER + 8 * line, (uint32_t)self);
+        mmio_write32(distributor + GICD_IROUTER + 8 * line + 4,
+                     (uint32_t)(self >> 32));
+    }
     mmio_write32(distributor + GICD_CTLR, CTLR_ARE | CTLR_GROUP1);
     sysreg_write(icc_sre_el1, ICC_SRE_SRE);
+    sysreg_write(icc_ctlr_el1, 0);  // gic_end is all that there is to do
+    sysreg_write(icc_ap1r0_el1, 0); // no interrupt is being served
     sysreg_write(icc_pmr_el1, 0xff);
     sysreg_write(icc_igrpen1_el1, 1);
 }

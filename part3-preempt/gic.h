@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum {
+    GIC_FIRST = 16,      // those below this one are sent by CPUs
     GIC_LINES = 1020,    // INTIDs below this one name lines
     GIC_SPURIOUS = 1023, // no interrupt is pending, after all
 };
@@ -17,6 +18,10 @@ enum {
 // none pending, all with the same priority. Panics if there is none that we
 // know.
 void gic_init(void);
+
+// How many lines this one has, those below GIC_FIRST included; at most
+// GIC_LINES.
+unsigned gic_line_count(void);
 
 // Lets a line interrupt, or not. What is pending stays so. A line that there is
 // not is ignored.

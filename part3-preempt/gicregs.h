@@ -13,6 +13,7 @@
 #define GICD_IGROUPR    0x080
 #define GICD_ISENABLER  0x100
 #define GICD_ICENABLER  0x180
+#define GICD_ISPENDR    0x200
 #define GICD_ICPENDR    0x280
 #define GICD_ICACTIVER  0x380
 #define GICD_IPRIORITYR 0x400
@@ -30,6 +31,7 @@
 #define GICC_PMR  0x04 // only what is more urgent than this comes through
 #define GICC_IAR  0x0c
 #define GICC_EOIR 0x10
+#define GICC_APR  0xd0 // which priorities are being served
 
 // GICv3: a CPU's redistributor.
 #define GICR_CTLR           0x00

@@ -81,6 +81,8 @@ static void find_timer(void)
     machine.timer_line = line_of(node, 2); // after two physical channels
     if (!machine.timer_line)
         panic("device tree: no timer (arm,armv8-timer) with an interrupt");
+    node = fdt_find_compatible(&tree, FDT_NONE, "arm,armv8-pmuv3");
+    machine.pmu_line = line_of(node, 0);
 }
 
 static void find_firmware(void)

@@ -25,6 +25,7 @@ struct machine {
     struct fdt_range initrd; // size 0: none
     unsigned uart_line;      // where the UART interrupts, by INTID; 0: nowhere
     unsigned timer_line;     // and the timer's virtual channel
+    unsigned pmu_line;       // and the performance monitors; 0: nowhere
 };
 
 extern struct machine machine;

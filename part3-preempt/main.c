@@ -56,6 +56,7 @@ void kernel_main(const void *tree, unsigned level)
     thread_init_main((uintptr_t)stack_bottom);
     gic_init();
     timer_init();
+    gic_unmask(machine.uart_line); // for Ctrl-T
     demo_run(machine.args);
     psci_power_off();
 }

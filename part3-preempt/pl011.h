@@ -25,8 +25,11 @@
 #define CR_TXE    BIT(8)
 #define CR_RXE    BIT(9)
 
-#define UART_IMSC 0x038 // which interrupts are let through
-#define UART_ICR  0x044 // write 1 to clear an interrupt
+#define UART_IMSC 0x038  // which interrupts are let through
+#define IMSC_RX   BIT(4) // enough was received
+#define IMSC_TX   BIT(5) // there is room to send
+#define IMSC_RT   BIT(6) // something was received, and then nothing for a while
+#define UART_ICR  0x044  // write 1 to clear an interrupt
 #define ICR_ALL   0x7ff
 
 #define UART_PERIPHID0  0xfe0 // the part number's lower byte

@@ -50,6 +50,7 @@
 #define HDFGWTR_EL2 S3_4_C3_C1_5
 
 // SPSR_ELx: the state that ERET returns to.
+#define PSTATE_I  BIT(7) // DAIF: interrupts masked
 #define SPSR_F    BIT(6) // FIQs masked: nobody sends any
 #define SPSR_EL1H 0x5    // EL1, on SP_EL1
 #define SPSR_DAIF 0x3c0  // all four kinds of exceptions masked
@@ -82,6 +83,9 @@
 #define DBGWCR_LSC     (3 << 3)        // loads and stores
 #define DBGWCR_BAS     (0xff << 5)     // all eight bytes of a word
 #define DBGWCR_MASK(n) (BIT(24) * (n)) // 2^n bytes, n from 3 to 31
+
+// ISR_EL1: what is pending.
+#define ISR_I BIT(7) // an interrupt
 
 // The performance monitors: PMCR_EL0 and PMCNTENSET_EL0.
 #define PMCR_E    BIT(0)  // counters count

@@ -3,17 +3,19 @@
 
 #include "sched.h"
 #include "deadlock.h"
+#include "irq.h"
+#include "machine.h"
+#include "panic.h"
 #include "timer.h"
 #include "trace.h"
 #include "uart.h"
-
-#define CTRL_T 0x14
 
 struct thread *current;
 struct list_node run_queue = {&run_queue, &run_queue};
 
 void sched_append(struct thread *thread)
 {
+    ASSERT(interrupts_masked());
     thread->state = THREAD_READY;
     if (list_empty(&run_queue))
         timer_begin_slice();
@@ -23,16 +25,16 @@ void sched_append(struct thread *thread)
 
 void sched_next(void)
 {
-    if (uart_poll(CTRL_T))
+    ASSERT(interrupts_masked());
+    if (!irq_is_bound(machine.uart_line) && uart_poll(CTRL_T))
         threads_print();
     current = thread_take_first(&run_queue);
-    if (!current)
-        deadlock();
     if (list_empty(&run_queue))
         timer_end_slice();
     else
         timer_begin_slice();
-    trace(TRACE_TAKE, current);
+    if (current)
+        trace(TRACE_TAKE, current);
 }
 
 void sched_wait(enum thread_state state, struct thread *target,

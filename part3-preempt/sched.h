@@ -14,8 +14,15 @@ extern struct list_node run_queue;
 void sched_append(struct thread *thread);
 
 // Takes the first thread out of the run queue, and makes it the one that runs
-// when the kernel is left. Does not return if there is none: a deadlock.
+// when the kernel is left. If there is none, `current` is NULL.
 void sched_next(void);
+
+// The current thread goes to the end of the run queue, and the first one runs.
+static inline void sched_yield(void)
+{
+    sched_append(current);
+    sched_next();
+}
 
 // The current thread waits in `queue`, for `target` if that is known (see
 // struct thread); the first in the run queue runs when the kernel is left. Does

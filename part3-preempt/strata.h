@@ -25,6 +25,7 @@ enum error {
     ERROR_DESTROYED = -6,   // the endpoint was destroyed while we waited
     ERROR_NO_CALLER = -7,   // the reply object holds no caller
     ERROR_DROPPED = -8,     // the reply object was taken away while we waited
+    SIGNALED = 1,           // no message, but signals: bind_notification
 };
 
 // The calls, by the number in x7.
@@ -44,6 +45,15 @@ enum syscall {
     SYS_CREATE_ENDPOINT,
     SYS_CREATE_REPLY,
     SYS_DESTROY,
+    SYS_CREATE_NOTIFICATION,
+    SYS_END_INTERRUPT,
+    SYS_SIGNAL, // the calls from here on are on a notification
+    SYS_WAIT,
+    SYS_POLL,
+    SYS_BIND_NOTIFICATION,
+    SYS_ALARM,
+    SYS_BIND_INTERRUPT,
+    SYSCALLS, // how many there are
 };
 
 // A message. The label says what it is about, the words are its contents; what
@@ -99,7 +109,7 @@ transfer(enum syscall number, cap_t cap, cap_t reply, const struct message *in,
         x[5] = in->words[3];
     }
     int error = enter_kernel(x);
-    if (out && error == OK)
+    if (out && error >= OK)
         *out = (struct message){x[1], {x[2], x[3], x[4], x[5]}, x[6]};
     return error;
 }
@@ -190,6 +200,7 @@ static inline int join(cap_t thread)
 struct thread;
 struct endpoint;
 struct reply;
+struct notification;
 
 static inline __attribute__((always_inline)) int create(uint64_t x[static 8],
                                                         cap_t *cap)
@@ -239,10 +250,123 @@ static inline int mint(cap_t endpoint, uint64_t badge, cap_t *cap)
 
 // Ends an endpoint (whoever waits there gets ERROR_DESTROYED) or a reply object
 // (whom it holds gets ERROR_DROPPED), and all capabilities for it. Its memory
-// is the caller's again. ERROR_CAP: neither of the two.
+// is the caller's again. ERROR_CAP: neither of the two. A notification, too
+// (ERROR_DESTROYED).
 static inline int destroy(cap_t object)
 {
     return transfer(SYS_DESTROY, object, 0, NULL, NULL);
+}
+
+// A notification: a word of bits, all 0.
+static inline int create_notification(struct notification *memory, cap_t *cap)
+{
+    uint64_t x[8] = {(uintptr_t)memory, [7] = SYS_CREATE_NOTIFICATION};
+    return create(x, cap);
+}
+
+// --- Signals ---
+//
+// A signal is a bit that somebody will find. It carries nothing else, nobody
+// waits to give it, and given twice before it is taken it counts once.
+// ERROR_CAP: no notification.
+
+// Sets `bits` in a notification. ERROR_ARGUMENT: they are 0.
+static inline int signal(cap_t notification, uint64_t bits)
+{
+    uint64_t x[8] = {notification, bits, [7] = SYS_SIGNAL};
+    return enter_kernel(x);
+}
+
+static inline __attribute__((always_inline)) int
+take_bits(enum syscall number, cap_t notification, uint64_t *bits)
+{
+    uint64_t x[8] = {notification, [7] = number};
+    int error = enter_kernel(x);
+    if (error == OK)
+        *bits = x[1];
+    return error;
+}
+
+// Takes all bits that are set, and waits for some if there are none. Of several
+// threads that wait the first gets all. ERROR_DESTROYED.
+static inline int wait(cap_t notification, uint64_t *bits)
+{
+    return take_bits(SYS_WAIT, notification, bits);
+}
+
+// Takes all bits that are set. ERROR_WOULD_BLOCK: there are none.
+static inline int poll(cap_t notification, uint64_t *bits)
+{
+    return take_bits(SYS_POLL, notification, bits);
+}
+
+// From now on recv, nbrecv and reply_recv of the calling thread take signals
+// too: they return SIGNALED, the message's label has the bits, and the rest of
+// it means nothing. Signals go before messages. It lasts until the thread ends
+// or the notification is destroyed. ERROR_ARGUMENT: one of the two is bound
+// already.
+static inline int bind_notification(cap_t notification)
+{
+    return transfer(SYS_BIND_NOTIFICATION, notification, 0, NULL, NULL);
+}
+
+// --- Time ---
+//
+// A time is a number of ticks since the machine was switched on; it never
+// wraps. How long a tick is, the machine says.
+
+static inline uint64_t ticks_per_second(void)
+{
+    uint64_t frequency;
+    asm("mrs %0, cntfrq_el0" : "=r"(frequency));
+    return frequency;
+}
+
+// The time now. The barrier keeps the CPU from reading the counter earlier than
+// it is this instruction's turn (Arm ARM, "The Generic Timer").
+static inline uint64_t now(void)
+{
+    uint64_t ticks;
+    asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
+    return ticks;
+}
+
+// At `time`, or at once if that has passed, signals `bits`. A notification has
+// one alarm: this one replaces it, and bits 0 take it back. ERROR_CAP.
+static inline int alarm(cap_t notification, uint64_t bits, uint64_t time)
+{
+    uint64_t x[8] = {notification, bits, time, [7] = SYS_ALARM};
+    return enter_kernel(x);
+}
+
+// Waits until `time`. Uses a notification for it, which nobody else signals.
+// ERROR_CAP, ERROR_DESTROYED.
+static inline int sleep_until(cap_t notification, uint64_t time)
+{
+    uint64_t bits;
+    int error = alarm(notification, 1, time);
+    return error == OK ? wait(notification, &bits) : error;
+}
+
+// --- Interrupts ---
+
+// From now on an interrupt of `line` (an INTID, see gic.h) signals `bits`, and
+// masks the line until end_interrupt. It lasts until the notification is
+// destroyed. ERROR_CAP; ERROR_ARGUMENT: there is no such line, it is the
+// kernel's or bound already, or bits is 0.
+static inline int bind_interrupt(unsigned line, cap_t notification,
+                                 uint64_t bits)
+{
+    uint64_t x[8] = {notification, bits, line, [7] = SYS_BIND_INTERRUPT};
+    return enter_kernel(x);
+}
+
+// The driver is done: the line may interrupt again. ERROR_ARGUMENT: it is not
+// bound.
+static inline int end_interrupt(unsigned line)
+{
+    uint64_t x[8] = {line, [7] = SYS_END_INTERRUPT};
+    return enter_kernel(x);
 }
 
 #endif

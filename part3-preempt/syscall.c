@@ -11,7 +11,11 @@
 #include "cap.h"
 #include "check.h"
 #include "endpoint.h"
+#include "irq.h"
+#include "notification.h"
 #include "sched.h"
+#include "timer.h"
+#include "torture.h"
 #include "trace.h"
 
 // Makes an object of a program's memory, and a capability for it in x6.
@@ -45,6 +49,8 @@ static int destroy_object(cap_t cap)
         endpoint_destroy(object);
     else if ((object = cap_object(cap, CAP_REPLY)))
         reply_drop(object);
+    else if ((object = cap_object(cap, CAP_NOTIFICATION)))
+        notification_destroy(object);
     else
         return ERROR_CAP;
     cap_remove(object);
@@ -72,9 +78,33 @@ static int serve_endpoint(uint64_t *x)
         return reply ? endpoint_reply_recv(endpoint, reply) : ERROR_CAP;
     if (!reply && x[6] != CAP_NONE)
         return ERROR_CAP;
-    if (x[7] == SYS_NBRECV && list_empty(&endpoint->senders))
+    if (x[7] == SYS_NBRECV && list_empty(&endpoint->senders) &&
+        !notification_pending(current))
         return ERROR_WOULD_BLOCK;
     return endpoint_recv(endpoint, reply);
+}
+
+// The calls on a notification.
+static int serve_notification(uint64_t *x)
+{
+    struct notification *notification = cap_object(x[0], CAP_NOTIFICATION);
+    if (!notification)
+        return ERROR_CAP;
+    switch (x[7]) {
+    case SYS_SIGNAL:
+        return notification_signal(notification, x[1]);
+    case SYS_WAIT:
+        return notification_wait(notification);
+    case SYS_POLL:
+        return notification_take(notification) ? OK : ERROR_WOULD_BLOCK;
+    case SYS_BIND_NOTIFICATION:
+        return notification_bind(notification);
+    case SYS_ALARM:
+        timer_set_alarm(notification, x[1], x[2]);
+        return OK;
+    default: // SYS_BIND_INTERRUPT
+        return irq_bind(x[2], notification, x[1]);
+    }
 }
 
 // All other calls.
@@ -86,8 +116,7 @@ static int serve(struct thread *thread, uint64_t *x)
         object = cap_object(x[6], CAP_REPLY);
         return object ? endpoint_reply(object) : ERROR_CAP;
     case SYS_YIELD:
-        sched_append(thread);
-        sched_next();
+        sched_yield();
         return OK;
     case SYS_EXIT:
         thread_exit(thread);
@@ -106,8 +135,15 @@ static int serve(struct thread *thread, uint64_t *x)
         return OK;
     case SYS_DESTROY:
         return destroy_object(x[0]);
+    case SYS_CREATE_NOTIFICATION:
+        if (cap_add(CAP_NOTIFICATION, (void *)x[0], 0, &x[6]) != OK)
+            return ERROR_FULL;
+        notification_init((struct notification *)x[0]);
+        return OK;
+    case SYS_END_INTERRUPT:
+        return irq_end(x[0]);
     default:
-        return ERROR_CALL;
+        return x[7] < SYSCALLS ? serve_notification(x) : ERROR_CALL;
     }
 }
 
@@ -118,8 +154,11 @@ struct thread *syscall(struct thread *thread)
     int error = x[7] <= SYS_MINT ? serve_endpoint(x) : serve(thread, x);
     if (thread->state == THREAD_READY) // else whoever ends its wait tells it
         x[0] = (uint64_t)error;
+    if (!current)
+        irq_idle();
     if (checking)
         check();
     trace(TRACE_LEAVE, current);
+    torture_arm();
     return current;
 }

@@ -6,6 +6,7 @@
 
 #include "thread.h"
 #include "endpoint.h"
+#include "notification.h"
 #include "printf.h"
 #include "registers.h"
 #include "sched.h"
@@ -75,6 +76,8 @@ void thread_exit(struct thread *thread)
         if (client->state == THREAD_AWAITING_REPLY && client->target == thread)
             thread_wake(client, ERROR_DROPPED);
     }
+    if (thread->bound)
+        notification_unbind(thread);
     thread_block(thread, THREAD_ENDED, NULL);
     sched_next();
 }

@@ -28,6 +28,7 @@ enum thread_state {
     THREAD_AWAITING_REPLY, // its message was received: in no queue
     THREAD_JOINING,        // waits for the end of another: target->joiners
     THREAD_ENDED,          // for ever: in no queue
+    THREAD_WAITING,        // waits for a signal: notification->waiters
 };
 
 struct thread {
@@ -47,6 +48,7 @@ struct thread {
     struct list_node all;     // in the list of all threads
     unsigned number;          // 0, 1, 2, ... as they were made
     char name[THREAD_NAME];
+    struct notification *bound; // whose signals end its recv; or NULL
 };
 
 _Static_assert(offsetof(struct thread, frame) == 0, "gate.S relies on it");

@@ -20,6 +20,7 @@ void trace_record(enum trace_kind kind, const struct thread *thread)
         &trace_ring.events[trace_ring.count++ % TRACE_EVENTS];
     event->time = sysreg_read(cntvct_el0);
     event->kind = kind;
-    event->thread = thread->number;
-    memcpy(event->x, thread->frame.x, sizeof(event->x));
+    event->thread = thread ? thread->number : TRACE_NOBODY;
+    if (thread)
+        memcpy(event->x, thread->frame.x, sizeof(event->x));
 }

@@ -7,6 +7,7 @@
 
 enum {
     TRACE_EVENTS = 4096, // in the ring; the oldest are written over
+    TRACE_NOBODY = -1,   // the thread's number, where no thread can run
 };
 
 enum trace_kind {
@@ -14,7 +15,7 @@ enum trace_kind {
     TRACE_LEAVE,     // a thread goes on: x is what it gets
     TRACE_APPEND,    // a thread is put into the run queue
     TRACE_TAKE,      // a thread is taken out of it
-    TRACE_INTERRUPT, // a thread is interrupted
+    TRACE_INTERRUPT, // a thread is interrupted, or a CPU that has none
 };
 
 struct trace_event {

@@ -39,5 +39,37 @@ _Static_assert(offsetof(struct trap_frame, far) == FRAME_FAR, "FRAME_FAR");
 _Static_assert(offsetof(struct trap_frame, kind) == FRAME_KIND, "FRAME_KIND");
 _Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "FRAME_SIZE");
 
+#else
+
+// registers_2_to_29 OP, FRAME: saves them (stp) in the frame at FRAME, or loads
+// them from there (ldp).
+// clang-format off
+.macro registers_2_to_29 op, frame
+    \op    x2, x3, [\frame, #(FRAME_X + 16)]
+    \op    x4, x5, [\frame, #(FRAME_X + 32)]
+    \op    x6, x7, [\frame, #(FRAME_X + 48)]
+    \op    x8, x9, [\frame, #(FRAME_X + 64)]
+    \op    x10, x11, [\frame, #(FRAME_X + 80)]
+    \op    x12, x13, [\frame, #(FRAME_X + 96)]
+    \op    x14, x15, [\frame, #(FRAME_X + 112)]
+    \op    x16, x17, [\frame, #(FRAME_X + 128)]
+    \op    x18, x19, [\frame, #(FRAME_X + 144)]
+    \op    x20, x21, [\frame, #(FRAME_X + 160)]
+    \op    x22, x23, [\frame, #(FRAME_X + 176)]
+    \op    x24, x25, [\frame, #(FRAME_X + 192)]
+    \op    x26, x27, [\frame, #(FRAME_X + 208)]
+    \op    x28, x29, [\frame, #(FRAME_X + 224)]
+.endm
+
+// registers_19_to_28 OP, FRAME: the same for those that a function keeps.
+.macro registers_19_to_28 op, frame
+    \op    x19, x20, [\frame, #(FRAME_X + 152)]
+    \op    x21, x22, [\frame, #(FRAME_X + 168)]
+    \op    x23, x24, [\frame, #(FRAME_X + 184)]
+    \op    x25, x26, [\frame, #(FRAME_X + 200)]
+    \op    x27, x28, [\frame, #(FRAME_X + 216)]
+.endm
+// clang-format on
+
 #endif
 #endif

@@ -27,7 +27,7 @@ void uart_init(uintptr_t base)
         asm volatile("yield");
     mmio_write32(uart_base + UART_CR, 0);
     mmio_write32(uart_base + UART_LCRH, 0);
-    mmio_write32(uart_base + UART_IMSC, 0);
+    mmio_write32(uart_base + UART_IMSC, IMSC_RX | IMSC_RT);
     mmio_write32(uart_base + UART_ICR, ICR_ALL);
     mmio_write32(uart_base + UART_LCRH, LCRH_WLEN_8 | LCRH_FEN);
     mmio_write32(uart_base + UART_CR, CR_UARTEN | CR_TXE | CR_RXE);
@@ -62,7 +62,10 @@ static int receive_character(void)
 
 int uart_getc(void)
 {
-    return typed_out == typed_in ? -1 : typed[typed_out++ % sizeof(typed)];
+    if (typed_out == typed_in)
+        return -1;
+    mmio_write32(uart_base + UART_IMSC, IMSC_RX | IMSC_RT); // there is room
+    return typed[typed_out++ % sizeof(typed)];
 }
 
 bool uart_poll(char key)
@@ -73,6 +76,7 @@ bool uart_poll(char key)
             return c == key;
         typed[typed_in++ % sizeof(typed)] = (char)c;
     }
+    mmio_write32(uart_base + UART_IMSC, 0); // until there is room
     return false;
 }
 

@@ -23,19 +23,14 @@
     b       save_frame
 .endm
 
-// interrupt_vector: the entry for interrupts of what runs on SP_EL0: a thread.
-.macro interrupt_vector
-    .balign 0x80
-    stp     x0, x1, [sp, #-16]!
-    b       interrupted
-.endm
-
     .text
     .balign 0x800                   // VBAR_EL1 demands it
     .global vectors
 vectors:
     vector  0
-    interrupt_vector
+    .balign 0x80                    // 1: an interrupt of a thread
+    stp     x0, x1, [sp, #-16]!
+    b       interrupted
     .irp kind, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     vector  \kind
     .endr
@@ -43,20 +38,7 @@ vectors:
 // The rest of a struct trap_frame, then exception(frame).
 // In:  x0 = kind; x0 and x1 as interrupted are in the frame already.
 save_frame:
-    stp     x2, x3, [sp, #(FRAME_X + 16)]
-    stp     x4, x5, [sp, #(FRAME_X + 32)]
-    stp     x6, x7, [sp, #(FRAME_X + 48)]
-    stp     x8, x9, [sp, #(FRAME_X + 64)]
-    stp     x10, x11, [sp, #(FRAME_X + 80)]
-    stp     x12, x13, [sp, #(FRAME_X + 96)]
-    stp     x14, x15, [sp, #(FRAME_X + 112)]
-    stp     x16, x17, [sp, #(FRAME_X + 128)]
-    stp     x18, x19, [sp, #(FRAME_X + 144)]
-    stp     x20, x21, [sp, #(FRAME_X + 160)]
-    stp     x22, x23, [sp, #(FRAME_X + 176)]
-    stp     x24, x25, [sp, #(FRAME_X + 192)]
-    stp     x26, x27, [sp, #(FRAME_X + 208)]
-    stp     x28, x29, [sp, #(FRAME_X + 224)]
+    registers_2_to_29 stp, sp
 
     mrs     x1, sp_el0
     stp     x30, x1, [sp, #(FRAME_X + 240)]
@@ -78,20 +60,7 @@ save_frame:
 // In:  x0 and x1 as interrupted are on the kernel's stack.
 interrupted:
     ldr     x0, current
-    stp     x2, x3, [x0, #(FRAME_X + 16)]
-    stp     x4, x5, [x0, #(FRAME_X + 32)]
-    stp     x6, x7, [x0, #(FRAME_X + 48)]
-    stp     x8, x9, [x0, #(FRAME_X + 64)]
-    stp     x10, x11, [x0, #(FRAME_X + 80)]
-    stp     x12, x13, [x0, #(FRAME_X + 96)]
-    stp     x14, x15, [x0, #(FRAME_X + 112)]
-    stp     x16, x17, [x0, #(FRAME_X + 128)]
-    stp     x18, x19, [x0, #(FRAME_X + 144)]
-    stp     x20, x21, [x0, #(FRAME_X + 160)]
-    stp     x22, x23, [x0, #(FRAME_X + 176)]
-    stp     x24, x25, [x0, #(FRAME_X + 192)]
-    stp     x26, x27, [x0, #(FRAME_X + 208)]
-    stp     x28, x29, [x0, #(FRAME_X + 224)]
+    registers_2_to_29 stp, x0
     ldp     x2, x3, [sp], #16       // the kernel's stack is empty again
     stp     x2, x3, [x0, #FRAME_X]
     mrs     x1, sp_el0

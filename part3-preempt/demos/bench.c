@@ -6,24 +6,27 @@
 //
 // for tools/bench.py; THREADS is how many there are in the system, and nearly
 // all wait at an endpoint of their own. It is meant for -icount, where the
-// counter is exact: no cache, no alignment and no chance has a say.
+// counter is exact: no cache, no alignment and no chance has a say. In a line
+// of alarm_set and alarm_wake THREADS is how many alarms are set.
 
 #include "demo.h"
 
 enum { COUNT = 1000, MOST_THREADS = 64, WARM_UP = 10 };
+enum { SWITCHES = 200, MOST_ALARMS = 400, DESTROYED = 50, LINES = 1020 };
 
 static cap_t echo_endpoint, sink_endpoint, idle_endpoints[MOST_THREADS];
+static cap_t idle_threads[MOST_THREADS + 1]; // the last one: CAP_NONE
 static cap_t echo_reply;
 static unsigned thread_count = 1; // main
 static uint64_t overhead;         // of two readings
+static unsigned alarm_count;      // 0: it is not about alarms
 
 struct figure {
     uint64_t sum, min, max;
 };
 
-static void add(struct figure *figure, uint64_t begin, uint64_t end)
+static void add_up(struct figure *figure, uint64_t took)
 {
-    uint64_t took = end - begin - overhead;
     figure->sum += took;
     if (took < figure->min)
         figure->min = took;
@@ -31,9 +34,15 @@ static void add(struct figure *figure, uint64_t begin, uint64_t end)
         figure->max = took;
 }
 
+static void add(struct figure *figure, uint64_t begin, uint64_t end)
+{
+    add_up(figure, end - begin - overhead);
+}
+
 static void print(const char *key, const struct figure *figure, unsigned count)
 {
-    printf("bench: %-16s %2u %5lu %5lu %5lu %5u\n", key, thread_count,
+    printf("bench: %-16s %3u %5lu %5lu %5lu %5u\n", key,
+           alarm_count ? alarm_count : thread_count,
            (figure->sum + count / 2) / count, figure->min, figure->max, count);
 }
 
@@ -70,8 +79,11 @@ static void send_to_sink(void)
     send(sink_endpoint, &message);
 }
 
-// Measures `operation`; in between all others go on until they wait.
-static void measure(const char *key, void (*operation)(void))
+// Measures `operation`; in between all others go on until they wait. It is
+// compiled into whoever measures, and the operation into it: so a figure has no
+// call of the operation in it.
+static inline __attribute__((always_inline)) void
+measure(const char *key, void (*operation)(void))
 {
     struct figure figure = {0, UINT64_MAX, 0};
     for (unsigned n = 0; n < COUNT + WARM_UP; n++) {
@@ -103,18 +115,22 @@ static void sink(void *unused)
         recv(sink_endpoint, CAP_NONE, &request);
 }
 
-// Is there, and waits.
+// Is there, and waits: until a message comes, and then for the end of the one
+// behind it.
 static void idle(void *argument)
 {
     struct message request;
-    recv(*(cap_t *)argument, CAP_NONE, &request);
+    cap_t *endpoint = argument;
+    recv(*endpoint, CAP_NONE, &request);
+    join(idle_threads[endpoint - idle_endpoints + 1]);
 }
 
 static void add_threads(unsigned wanted)
 {
     while (thread_count < wanted) {
-        cap_t *endpoint = &idle_endpoints[thread_count++];
-        *endpoint = make_endpoint(spawn("idle", idle, endpoint));
+        cap_t *endpoint = &idle_endpoints[thread_count];
+        idle_threads[thread_count] = spawn("idle", idle, endpoint);
+        *endpoint = make_endpoint(idle_threads[thread_count++]);
     }
     yield();
 }
@@ -156,6 +172,329 @@ static void bench_switch(void)
     print("yield_switch", &figure, 2 * COUNT);
 }
 
+// --- Signals ---
+
+static cap_t quiet, watched, ping, pong; // notifications
+
+static void poll_nothing(void)
+{
+    uint64_t bits;
+    poll(quiet, &bits);
+}
+
+static void signal_nobody(void)
+{
+    signal(quiet, 1);
+}
+
+static void signal_watcher(void)
+{
+    signal(watched, 1);
+}
+
+static void ping_and_wait(void)
+{
+    uint64_t bits;
+    signal(ping, 1);
+    wait(pong, &bits);
+}
+
+// Always waits for the next signal, until the notification is destroyed.
+static void watch(void *notification)
+{
+    uint64_t bits;
+    while (wait(*(cap_t *)notification, &bits) == OK)
+        ;
+}
+
+static void answer_pings(void *unused)
+{
+    (void)unused;
+    uint64_t bits;
+    while (wait(ping, &bits) == OK)
+        signal(pong, 1);
+}
+
+static void bench_signals(void)
+{
+    quiet = make_notification();
+    watched = make_notification();
+    ping = make_notification();
+    pong = make_notification();
+    spawn("watcher", watch, &watched);
+    spawn("ponger", answer_pings, NULL);
+    thread_count += 2;
+    measure("null_syscall", poll_nothing);
+    measure("signal", signal_nobody);
+    measure("signal_waiting", signal_watcher);
+    measure("ntfn_pingpong", ping_and_wait);
+}
+
+// --- Interrupts ---
+
+static cap_t interrupts, done;
+static unsigned line;
+static uint64_t raising, unmasking; // what raise_spare_line takes, and
+                                    // unmask_interrupts, while none is pending
+static uint64_t raised;             // the counter before the interrupt
+static struct figure to_driver;
+
+static inline __attribute__((always_inline)) uint64_t
+cost_of(void (*operation)(void))
+{
+    uint64_t begin = instructions();
+    operation();
+    return instructions() - begin - overhead;
+}
+
+// Measures an interrupt, from the last instruction of the thread before it to
+// the first one behind it. `make_pending` makes one while they are masked, so
+// it comes right behind the instruction that unmasks them.
+static inline __attribute__((always_inline)) void
+measure_interrupt(const char *key, void (*make_pending)(void))
+{
+    struct figure figure = {0, UINT64_MAX, 0};
+    for (unsigned n = 0; n < COUNT + WARM_UP; n++) {
+        yield();
+        mask_interrupts();
+        make_pending();
+        uint64_t begin = instructions();
+        unmask_interrupts();
+        uint64_t end = instructions();
+        if (n >= WARM_UP)
+            add(&figure, begin + unmasking, end);
+    }
+    print(key, &figure, COUNT);
+}
+
+static void end_line(void)
+{
+    end_interrupt(line);
+}
+
+static void raise_line(void)
+{
+    end_interrupt(line); // which the interrupt before it has masked
+    raise_spare_line();
+}
+
+static void drive(void *unused)
+{
+    (void)unused;
+    uint64_t bits;
+    while (wait(interrupts, &bits) == OK) {
+        uint64_t now = instructions();
+        add(&to_driver, raised + raising, now);
+        end_interrupt(line);
+        signal(done, 1);
+    }
+}
+
+// Whoever is interrupted goes on, until it waits; then the driver runs.
+static void bench_driver(void)
+{
+    uint64_t bits;
+    poll(interrupts, &bits); // those from before
+    end_interrupt(line);
+    spawn("driver", drive, NULL);
+    thread_count++;
+    for (unsigned n = 0; n < COUNT + WARM_UP; n++) {
+        if (n == WARM_UP)
+            to_driver = (struct figure){0, UINT64_MAX, 0};
+        yield();
+        raised = instructions();
+        raise_spare_line();
+        wait(done, &bits);
+    }
+    print("irq_to_driver", &to_driver, COUNT);
+}
+
+static void bench_interrupts(void)
+{
+    line = spare_line();
+    interrupts = make_notification();
+    done = make_notification();
+    unmasking = cost_of(unmask_interrupts);
+    raising = cost_of(raise_spare_line); // not bound: no interrupt comes yet
+    bind_interrupt(line, interrupts, 1);
+    measure("irq_ack", end_line);
+    measure_interrupt("interrupt", raise_line);
+    bench_driver();
+}
+
+// --- Preemption ---
+
+// Two threads read the counter all the time. One is interrupted, after it has
+// read it for the last time, and later the other reads it for the first time.
+static struct spinner {
+    uint64_t returned; // the counter, when the other was interrupted
+    cap_t notification;
+} spinners[2];
+static struct figure preemption;
+static unsigned switches;
+
+// Waits until the slice, which has just begun, is nearly over.
+static void skip_slice(cap_t notification)
+{
+    alarm(notification, 1, now() + ticks_per_second() / 100 - 100);
+    asm volatile("wfi");
+}
+
+// Once around the loop is `length` instructions. Where in the loop one stops
+// and the other goes on is not seen; but what the first has left of its turn
+// around, it does when it comes back. So one figure is up to `length` too
+// small or too large, and their mean is exact.
+static void spin(void *argument)
+{
+    struct spinner *self = argument, *other = &spinners[self == spinners];
+    while (switches < SWITCHES) {
+        skip_slice(self->notification);
+        uint64_t before, length = 0, now = instructions(), took = 0;
+        do {
+            length = took;
+            before = now;
+            now = instructions();
+            took = now - before;
+        } while (took < 10000 && switches < SWITCHES);
+        if (other->returned > before && switches < SWITCHES) {
+            add_up(&preemption, other->returned - before - length);
+            switches++;
+        }
+        self->returned = now;
+    }
+}
+
+static void bench_preemption(void)
+{
+    cap_t threads[2];
+    preemption = (struct figure){0, UINT64_MAX, 0};
+    for (unsigned i = 0; i < 2; i++) {
+        spinners[i].notification = make_notification();
+        threads[i] = spawn("spinner", spin, &spinners[i]);
+    }
+    thread_count += 2;
+    join(threads[0]);
+    join(threads[1]);
+    print("tick_switch", &preemption, switches);
+}
+
+// --- Alarms ---
+
+static cap_t alarms[MOST_ALARMS];
+static uint64_t far; // when they are due: not while we measure
+
+// Behind all others.
+static void set_last_alarm(void)
+{
+    alarm(alarms[alarm_count - 1], 1, far + alarm_count);
+}
+
+// Before all others, and due.
+static void set_due_alarm(void)
+{
+    alarm(alarms[0], 1, 0);
+}
+
+static void bench_alarms(void)
+{
+    static const unsigned counts[] = {10, 100, MOST_ALARMS};
+    far = now() + 3600 * ticks_per_second();
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        while (alarm_count < counts[i]) {
+            alarms[alarm_count++] = make_notification();
+            set_last_alarm();
+        }
+        if (i == 0)
+            spawn("sleeper", watch, &alarms[0]);
+        measure("alarm_set", set_last_alarm);
+        measure_interrupt("alarm_wake", set_due_alarm);
+        alarm(alarms[0], 1, far); // as before
+    }
+    for (; alarm_count > 0; alarm_count--)
+        destroy(alarms[alarm_count - 1]);
+    thread_count++;
+}
+
+// --- How long interrupts are masked ---
+
+// The costliest call: all lines that can be are bound to what it destroys.
+static cap_t make_costly(void)
+{
+    cap_t notification = make_notification();
+    for (unsigned any = 0; any < LINES; any++)
+        bind_interrupt(any, notification, 1);
+    return notification;
+}
+
+static void bench_destroy(void)
+{
+    struct figure figure = {0, UINT64_MAX, 0};
+    for (unsigned n = 0; n < COUNT / 50; n++) {
+        cap_t notification = make_costly();
+        uint64_t begin = instructions();
+        destroy(notification);
+        add(&figure, begin, instructions());
+    }
+    print("destroy_bound", &figure, COUNT / 50);
+}
+
+static uint64_t longest;
+
+static void print_masked(const char *key, uint64_t wait, unsigned calls)
+{
+    if (wait > longest)
+        longest = wait;
+    print(key, &(struct figure){wait * calls, wait, wait}, calls);
+}
+
+// No entry is free: all are looked at.
+static unsigned mint_in_vain(void)
+{
+    cap_t cap;
+    while (mint(echo_endpoint, 1, &cap) == OK)
+        ;
+    for (unsigned n = 0; n < COUNT; n++)
+        mint(echo_endpoint, 1, &cap);
+    return COUNT;
+}
+
+static unsigned destroy_often(cap_t notification)
+{
+    for (unsigned n = 0; n < DESTROYED; n++) {
+        destroy(notification);
+        notification = make_costly();
+    }
+    return DESTROYED;
+}
+
+// Each idle thread waits for the end of the next, from the last one on. Then
+// the last one ends, and so all do.
+static unsigned end_one_by_one(void)
+{
+    unsigned first = 0, last = MOST_THREADS - 1;
+    while (!idle_threads[first])
+        first++;
+    for (unsigned i = last; i > first; i--)
+        send(idle_endpoints[i - 1], &message);
+    send(idle_endpoints[last], &message);
+    join(idle_threads[first]);
+    return 2 * (last - first) + 1;
+}
+
+// `instructions` does not count any more from here on.
+static void bench_masked(void)
+{
+    begin_torture(1);
+    cap_t notification = make_costly();
+    unsigned minted = mint_in_vain();
+    print_masked("masked_mint", longest_wait(), minted);
+    unsigned destroyed = destroy_often(notification);
+    print_masked("masked_destroy", longest_wait(), destroyed);
+    unsigned ended = end_one_by_one();
+    print_masked("masked_exit", longest_wait(), ended);
+    print_masked("masked_longest", longest, minted + destroyed + ended);
+}
+
 void demo_bench(void)
 {
     for (unsigned n = 0; n < WARM_UP; n++) {
@@ -172,9 +511,16 @@ void demo_bench(void)
     yield();
     bench_calls();
     bench_switch();
+    bench_signals();
+    bench_interrupts();
+    bench_preemption();
+    bench_alarms();
     add_threads(16);
     bench_calls();
     add_threads(MOST_THREADS);
     bench_calls();
+    destroy(interrupts); // its line is bound to another from here on
+    bench_destroy();
+    bench_masked();
     printf("result: measured\n");
 }

@@ -4,23 +4,32 @@
 #include "demo.h"
 #include "../check.h"
 #include "../endpoint.h"
+#include "../gic.h"
+#include "../gicregs.h"
 #include "../machine.h"
+#include "../notification.h"
 #include "../panic.h"
+#include "../pl011.h"
 #include "../psci.h"
 #include "../registers.h"
+#include "../torture.h"
 #include "../trace.h"
 #include "../uart.h"
 #include "args.h"
 #include "line.h"
+#include "mmio.h"
 
+void demo_alarm(void);
 void demo_bench(void);
 void demo_calc(void);
 void demo_crasher(void);
+void demo_drivers(void);
 void demo_echo(void);
 void demo_forger(void);
 void demo_glutton(void);
 void demo_hanoi(void);
 void demo_hog(void);
+void demo_latency(void);
 void demo_mailbox(void);
 void demo_meddler(void);
 void demo_names(void);
@@ -28,11 +37,13 @@ void demo_philosophers(void);
 void demo_pingpong(void);
 void demo_pipeline(void);
 void demo_polite(void);
+void demo_race(void);
 void demo_scribbler(void);
 void demo_script(void);
 void demo_selftest(void);
 void demo_share(void);
 void demo_snoop(void);
+void demo_storm(void);
 void demo_tree(void);
 void demo_ways(void);
 
@@ -63,6 +74,11 @@ static const struct demo demos[] = {
     {"forger", demo_forger, "a program that uses a name it was not given"},
     {"glutton", demo_glutton, "a program that takes all there is"},
     {"share", demo_share, "three programs that never yield"},
+    {"race", demo_race, "updates that an interrupt tears apart"},
+    {"alarm", demo_alarm, "many sleepers, woken in order"},
+    {"drivers", demo_drivers, "a driver as a thread, and its clients"},
+    {"latency", demo_latency, "from an interrupt to its driver"},
+    {"storm", demo_storm, "a device that interrupts without end"},
     {"script", demo_script, "threads that do what the command line says"},
     {"bench", demo_bench, "what the kernel's calls cost"},
     {"selftest", demo_selftest, "the kernel's tests of itself"},
@@ -74,6 +90,7 @@ enum {
     THREADS = 72,
     ENDPOINTS = 96,
     REPLIES = 96,
+    NOTIFICATIONS = 512,
     STACK_SIZE = 8192,
 };
 
@@ -92,6 +109,8 @@ static struct thread threads_memory[THREADS];
 static struct endpoint endpoints_memory[ENDPOINTS];
 static struct reply replies_memory[REPLIES];
 static unsigned threads_used, endpoints_used, replies_used;
+static struct notification notifications_memory[NOTIFICATIONS];
+static unsigned notifications_used;
 static char stacks[THREADS][STACK_SIZE]
     __attribute__((section(".thread_stacks"), aligned(STACK_SIZE)));
 
@@ -165,6 +184,59 @@ cap_t make_reply(void)
     return cap;
 }
 
+cap_t make_notification(void)
+{
+    cap_t cap;
+    if (notifications_used == NOTIFICATIONS ||
+        create_notification(&notifications_memory[notifications_used], &cap) !=
+            OK)
+        return CAP_NONE;
+    notifications_used++;
+    return cap;
+}
+
+void mask_interrupts(void)
+{
+    asm volatile("msr daifset, %0" : : "i"(DAIF_I) : "memory");
+}
+
+void unmask_interrupts(void)
+{
+    asm volatile("msr daifclr, %0" : : "i"(DAIF_I) : "memory");
+}
+
+unsigned device_line(void)
+{
+    return machine.uart_line;
+}
+
+int device_read(void)
+{
+    return uart_getc();
+}
+
+void device_write(char c)
+{
+    console_putc(c);
+}
+
+// "There is room to send": true from the first character on.
+void device_storm(void)
+{
+    mmio_write32(machine.uart + UART_IMSC, IMSC_TX);
+}
+
+unsigned spare_line(void)
+{
+    return 32 + 200;
+}
+
+void raise_spare_line(void)
+{
+    mmio_write32(machine.gic[0].address + GICD_ISPENDR + spare_line() / 32 * 4,
+                 (uint32_t)BIT(spare_line() % 32));
+}
+
 const char *error_name(int error)
 {
     static const char *const names[] = {
@@ -178,7 +250,7 @@ const char *error_name(int error)
         "ERROR_NO_CALLER",
         "ERROR_DROPPED",
     };
-    return names[-error];
+    return error == SIGNALED ? "SIGNALED" : names[-error];
 }
 
 uint64_t instructions(void)
@@ -192,6 +264,19 @@ uint64_t instructions(void)
     }
     asm volatile("isb"); // what came before is counted
     return sysreg_read(pmccntr_el0);
+}
+
+void begin_torture(uint64_t seed)
+{
+    torture_begin(seed);
+    yield(); // the first shot is on its way when the kernel is left
+}
+
+uint64_t longest_wait(void)
+{
+    uint64_t wait = (uint64_t)torture_longest_wait;
+    torture_longest_wait = 0;
+    return wait;
 }
 
 _Noreturn void demo_end(void)
@@ -242,6 +327,9 @@ void demo_run(const char *args)
     command_line = args;
     tracing = demo_number("trace", 0) != 0;
     checking = demo_number("check", 0) != 0;
+    uint64_t torture_seed = demo_number("torture", 0);
+    if (torture_seed)
+        torture_begin(torture_seed);
     const char *name = demo_string("demo", demos[0].name);
     for (unsigned i = 0; i < DEMOS; i++) {
         if (strcmp(demos[i].name, name) == 0) {

@@ -48,12 +48,40 @@ cap_t spawn(const char *name, void (*function)(void *), void *argument);
 cap_t make_endpoint(cap_t server);
 cap_t make_reply(void);
 
+// Makes a notification; CAP_NONE if there is no room for one more.
+cap_t make_notification(void);
+
+// No interrupt comes to the calling thread, and so no other thread runs; they
+// come again.
+void mask_interrupts(void);
+void unmask_interrupts(void);
+
+// The serial line, for its driver: by which line it interrupts (0: by none),
+// and what was typed, or -1. A character is written by device_write. After
+// device_storm it interrupts without end.
+unsigned device_line(void);
+int device_read(void);
+void device_write(char c);
+void device_storm(void);
+
+// A line that no device uses, and an interrupt of it, made by hand.
+unsigned spare_line(void);
+void raise_spare_line(void);
+
 // The name of an error, "ERROR_CAP".
 const char *error_name(int error);
 
 // How many instructions this machine has executed so far, counted from the
 // first call on. (Exact under -icount; without it, cycles.)
 uint64_t instructions(void);
+
+// From now on whatever runs is interrupted at random, again and again, as by
+// torture=SEED (torture.h). `instructions` counts no more.
+void begin_torture(uint64_t seed);
+
+// The longest time, in instructions, that such an interrupt had to wait since
+// this was asked for the last time.
+uint64_t longest_wait(void);
 
 // Opens the device tree of the machine that we run on.
 void open_device_tree(struct fdt *tree);

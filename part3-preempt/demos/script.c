@@ -5,19 +5,22 @@
 //   program=c0,c0/r00,y,a0,r00   two threads, 0 and 1, and what each does
 //   servers=1-                   endpoint 0 names thread 1, endpoint 1 nobody
 //   replies=1                    there is one reply object, 0
+//   notifications=0              there is no notification
 //
 // An operation is a letter and its operands, each a digit: E an endpoint, R a
-// reply object (- for none), T a thread.
+// reply object (- for none), T a thread, N a notification.
 //
 //   sE send    SE nbsend    cE call   rER recv   RER nbrecv
-//   aR reply   wER reply_recv   y yield   jT join   dE, xR destroy
+//   aR reply   wER reply_recv   y yield   jT join   dE, xR, zN destroy
+//   gNB signal (bit B)   tN wait   pN poll   bN bind_notification
+//   lND alarm (bit 16, D times 100 us from now; - takes it back)
 //
 // The message of a thread's operation n has the label 1000 * T + n and four
 // words made from it; who gets it checks them. The badge is T + 1.
 
 #include "demo.h"
 
-enum { THREADS = 8, OBJECTS = 10, BYTES = 512 };
+enum { THREADS = 8, OBJECTS = 10, BYTES = 512, ALARM_BIT = 1 << 16 };
 
 struct actor {
     unsigned number;
@@ -27,8 +30,8 @@ struct actor {
 };
 
 static struct actor actors[THREADS];
-static unsigned actor_count, reply_count;
-static cap_t replies[OBJECTS];
+static unsigned actor_count, reply_count, notification_count;
+static cap_t replies[OBJECTS], notifications[OBJECTS];
 static unsigned done, spoiled;
 
 static void fill(struct message *message, unsigned thread, unsigned operation)
@@ -59,6 +62,45 @@ static cap_t thread_of(char digit)
 {
     return (unsigned)(digit - '0') < THREADS ? actors[digit - '0'].thread
                                              : CAP_NONE;
+}
+
+static cap_t notification_of(char digit)
+{
+    return (unsigned)(digit - '0') < OBJECTS ? notifications[digit - '0']
+                                             : CAP_NONE;
+}
+
+// Does one operation on a notification. Is it one?
+static bool perform_signal(const char *operation)
+{
+    cap_t notification = notification_of(operation[1]);
+    uint64_t bits, step = ticks_per_second() / 10000;
+    switch (operation[0]) {
+    case 'g':
+        signal(notification, 1UL << (operation[2] - '0'));
+        return true;
+    case 't':
+        wait(notification, &bits);
+        return true;
+    case 'p':
+        poll(notification, &bits);
+        return true;
+    case 'b':
+        bind_notification(notification);
+        return true;
+    case 'l':
+        if (operation[2] == '-')
+            alarm(notification, 0, 0);
+        else
+            alarm(notification, ALARM_BIT,
+                  now() + (uint64_t)(operation[2] - '0') * step);
+        return true;
+    case 'z':
+        destroy(notification);
+        return true;
+    default:
+        return false;
+    }
 }
 
 // Does one operation. Did a message come in by it?
@@ -97,6 +139,8 @@ static bool perform(const struct actor *actor, const char *operation,
         destroy(reply_of(operation[1]));
         return false;
     default:
+        if (perform_signal(operation))
+            return false;
         printf("script: no operation '%c'\n", operation[0]);
         demo_end();
     }
@@ -129,6 +173,8 @@ static void make_objects(const char *servers)
         for (unsigned t = 0; t < actor_count; t++)
             mint(endpoint, t + 1, &actors[t].endpoints[e]);
     }
+    for (unsigned i = 0; i < notification_count; i++)
+        notifications[i] = make_notification();
 }
 
 void demo_script(void)
@@ -138,6 +184,9 @@ void demo_script(void)
     reply_count = demo_number("replies", 1);
     if (reply_count > OBJECTS)
         reply_count = OBJECTS;
+    notification_count = demo_number("notifications", 0);
+    if (notification_count > OBJECTS)
+        notification_count = OBJECTS;
     for (char *next = program; *next; next++) {
         if (actor_count == THREADS) {
             printf("script: more than %u threads\n", THREADS);
