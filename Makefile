@@ -33,6 +33,9 @@ ARGS :=
 # 1: an instruction takes a nanosecond, and the same run comes out the same.
 EXACT :=
 PAGE :=
+# The time that `trace` shows, in milliseconds.
+FROM  :=
+UNTIL :=
 # Words in the names of the tests to run (TEST="overflow and EL1"); none: all.
 TEST :=
 # 1: build with a check before whatever C leaves undefined (build/PART-san/).
@@ -41,13 +44,13 @@ SAN  :=
 # All of these reach the programs below through the environment, so that no
 # shell can trip over a blank in ARGS.
 export CC LD OBJCOPY OBJDUMP NM SYMBOLIZER QEMU GDB PYTHON
-export DEMO CPUS MEM CPU GIC EL ARGS EXACT PAGE SAN
+export DEMO CPUS MEM CPU GIC EL ARGS EXACT PAGE SAN FROM UNTIL
 
 PARTS := $(sort $(wildcard part[0-9]-*))
 
 # --- What was asked for ---
 
-part-verbs := run test debug diff
+part-verbs := run test debug diff trace
 verbs      := $(part-verbs) help doctor measure clean book fill tags bench
 short      := $(foreach p,$(PARTS),$(firstword $(subst -, ,$p)))
 unknown    := $(filter-out $(PARTS) $(short) $(verbs),$(MAKECMDGOALS))
@@ -95,6 +98,9 @@ debug: $(part) ## Boots it stopped, under gdb
 diff: ## Shows what it changes against the part before
 	@$(PYTHON) tools/diff.py $(part)
 
+trace: $(part) ## Draws who ran when, in build/PART/trace.svg; choose as for run, and FROM= UNTIL= (ms)
+	@$(PYTHON) tools/trace.py $(part)
+
 # Of the parts that have something to count.
 bench: $(patsubst %/demos/bench.c,%,$(wildcard part[0-9]-*/demos/bench.c)) ## counts what the kernel's operations take, to the instruction
 	@$(PYTHON) tools/bench.py
@@ -110,13 +116,13 @@ doctor: ## what is installed, what is missing, and how to get it
 
 # --- Contributors' commands ---
 
-test: $(if $(part),$(part),$(PARTS)) ## Tests it (TEST=word: some of it); "make test" tests everything
+test: $(PARTS) ## Tests it (TEST=word: some of it); "make test" tests everything
 	@$(PYTHON) -c '$(has-test-modules)' 2>/dev/null || { \
 	    echo "make test: no Python here has pytest and pexpect: sh tools/setup.sh" >&2; \
 	    exit 2; }
 	@# Some tests look at the ordinary build, too. Made here, so that no two
 	@# processes make it at once.
-	$(if $(SAN),@$(MAKE) --no-print-directory SAN= $(part))
+	$(if $(SAN),@$(MAKE) --no-print-directory SAN= $(PARTS))
 	@$(PYTHON) tests/parallel.py $(if $(part),--part=$(part)) \
 	    $(if $(LONG),,-m "not long") $(if $(TEST),-k "$(TEST)") tests
 

@@ -12,7 +12,8 @@ build/bench.json: a list of objects
      "sel4": 456, "target": 330}
 
 one for each key and number of threads; "instructions" is the mean, "sel4" and
-"target" are null where there is no such figure.
+"target" are null where there is no such figure. What is about alarms has
+"alarms", the number of those that are set, instead of "threads".
 """
 from __future__ import annotations
 
@@ -39,6 +40,7 @@ class Operation:
     words: str
     sel4: int | None = None
     target: int | None = None
+    of: str = "threads"  # what it is counted for several numbers of
 
 
 # seL4 16.0.0-dev of August 2026 (AArch64 at EL1, machine virt, cortex-a53, one
@@ -54,11 +56,36 @@ OPERATIONS = {
     "nbrecv_empty": Operation("nbrecv where nobody sends: an error"),
     "yield_alone": Operation("yield with no other thread ready", 307, 150),
     "yield_switch": Operation("yield to another thread, per switch", 273, 180),
+    "null_syscall": Operation("poll where nothing is signaled: an error",
+                              212, 100),
+    "signal": Operation("signal, and nobody waits", 340, 110),
+    "signal_waiting": Operation("signal that wakes a thread"),
+    "ntfn_pingpong": Operation("two signals and two waits, there and back",
+                               1902, 800),
+    "irq_ack": Operation("end_interrupt: the driver is done", 375, 150),
+    "interrupt": Operation("interrupt of a bound line, and back"),
+    "irq_to_driver": Operation("interrupt, until its driver runs", 336, 280),
+    "tick_switch": Operation("end of a slice, until another thread runs",
+                             317, 260),
+    "alarm_set": Operation("alarm, due after all others", of="alarms"),
+    "alarm_wake": Operation("alarm that wakes a thread, and back", of="alarms"),
+    "destroy_bound": Operation("destroy, with every line bound to it"),
+    "masked_mint": Operation("wait of an interrupt: mint, the table is full"),
+    "masked_destroy": Operation("wait of an interrupt: destroy_bound"),
+    "masked_exit": Operation("wait of an interrupt: threads end one by one"),
+    "masked_longest": Operation("wait of an interrupt: the longest"),
 }
 NOTE = """\
 seL4, target: what seL4 takes on the same QEMU, and the most that part 5 may
 take. There a program runs at EL0, in an address space of its own; in parts 2
-to 4 it shares both with the kernel, so theirs is not the same work."""
+to 4 it shares both with the kernel, so theirs is not the same work. As long as
+threads have no priorities, a driver waits for its turn: irq_to_driver then has
+in it that the interrupted thread goes on until it waits."""
+
+
+def known(key: str) -> Operation:
+    """What we know of a key."""
+    return OPERATIONS.get(key, Operation("-"))
 
 
 class Wrong(Exception):
@@ -68,7 +95,7 @@ class Wrong(Exception):
 @dataclass(frozen=True)
 class Figure:
     key: str
-    threads: int  # how many there were in the system
+    threads: int  # how many there were in the system; or alarms (Operation.of)
     mean: int     # instructions
     min: int
     max: int
@@ -105,7 +132,7 @@ def figures(lines: Iterable[str]) -> list[Figure]:
             place = (figure.key, figure.threads)
             if place in found:
                 raise Wrong(f"{figure.key} is there twice for "
-                            f"{figure.threads} threads")
+                            f"{figure.threads} {known(figure.key).of}")
             found[place] = figure
     if not ended:
         raise Wrong("the demo did not come to its end (no line 'result:')")
@@ -124,7 +151,7 @@ def chosen(found: list[Figure], key: str, threads: str = "") -> Figure:
     for figure in mine:
         if threads in ("", str(figure.threads)):
             return figure
-    raise Wrong(f"{key} is not counted for {threads} threads, but for "
+    raise Wrong(f"{key} is not counted for {threads} {known(key).of}, but for "
                 + ", ".join(str(f.threads) for f in mine))
 
 
@@ -171,45 +198,46 @@ def operation_table(found: list[Figure]) -> list[str]:
     """Each key once, with the fewest threads that it was counted for."""
     rows = [["operation", "key", "mean", "min", "max", "n", "seL4", "target"]]
     for key in dict.fromkeys(f.key for f in found):
-        figure, known = chosen(found, key), OPERATIONS.get(key, Operation("-"))
+        figure, about = chosen(found, key), known(key)
         numbers = (figure.mean, figure.min, figure.max, figure.count,
-                   known.sel4, known.target)
-        rows.append([known.words, key, *("" if n is None else f"{n:,}"
+                   about.sel4, about.target)
+        rows.append([about.words, key, *("" if n is None else f"{n:,}"
                                          for n in numbers)])
     return aligned(rows, left=2)
 
 
-def scaling_table(found: list[Figure]) -> list[str]:
-    """The means of the keys that were counted for several numbers of
-    threads."""
+def scaling_table(found: list[Figure], of: str) -> list[str]:
+    """The means of the keys that were counted for several numbers of threads,
+    or of something else."""
     means: dict[str, dict[int, int]] = {}
     for figure in found:
-        means.setdefault(figure.key, {})[figure.threads] = figure.mean
+        if known(figure.key).of == of:
+            means.setdefault(figure.key, {})[figure.threads] = figure.mean
     means = {key: mine for key, mine in means.items() if len(mine) > 1}
-    threads = sorted({n for mine in means.values() for n in mine})
-    rows = [["threads", *map(str, threads)]]
+    numbers = sorted({n for mine in means.values() for n in mine})
+    rows = [[of, *map(str, numbers)]]
     for key, mine in means.items():
         rows.append([key, *(f"{mine[n]:,}" if n in mine else ""
-                            for n in threads)])
+                            for n in numbers)])
     return aligned(rows, left=1) if means else []
 
 
 def report(part: str, found: list[Figure]) -> str:
     lines = [f"{part}: instructions, exact (cortex-a53, one CPU)", "",
              *operation_table(found)]
-    if scaling := scaling_table(found):
-        lines += ["", "mean, with more threads and endpoints", "",
-                  *scaling]
+    for of, more in (("threads", "threads and endpoints"),
+                     ("alarms", "alarms that are set")):
+        if scaling := scaling_table(found, of):
+            lines += ["", f"mean, with more {more}", "", *scaling]
     return "\n".join(lines)
 
 
 def objects(part: str, found: list[Figure]) -> list[dict[str, object]]:
     """What bench.json says of a part."""
-    return [{"part": part, "key": f.key, "threads": f.threads,
+    return [{"part": part, "key": f.key, known(f.key).of: f.threads,
              "instructions": f.mean, "min": f.min, "max": f.max,
              "n": f.count, "cpus": 1,
-             "sel4": OPERATIONS.get(f.key, Operation("-")).sel4,
-             "target": OPERATIONS.get(f.key, Operation("-")).target}
+             "sel4": known(f.key).sel4, "target": known(f.key).target}
             for f in found]
 
 

@@ -52,7 +52,8 @@ Text between two comments is filled too:
     <!-- navigation --> ... <!-- /navigation -->  links to the pages around
 
 A picture book/images/memory-map-part1.svg is drawn by tools/memory_map.py, and
-drawn again when it is stale. book/pages.toml (see tools/pages.py) says which
+drawn again when it is stale; so is a picture whose title is a command, `make
+part3 trace DEMO=hog`, by tools/trace.py. book/pages.toml (see tools/pages.py) says which
 page owns which functions.
 """
 from __future__ import annotations
@@ -77,6 +78,7 @@ import pages
 import prose
 import qemu
 import strata
+import trace
 import transcript
 import words
 from pages import Shown
@@ -515,6 +517,32 @@ def draw_pictures(root: Path, loose: bool, write: bool) -> list[str]:
                 found.append(f"{name}: the memory map is stale: {REFRESH}")
         except (memory_map.Missing, transcript.Wrong) as wrong:
             found.append(f"{name}: {wrong}")
+    return found + draw_timelines(root, loose, write)
+
+
+def draw_timelines(root: Path, loose: bool, write: bool) -> list[str]:
+    """The same for the pictures that `make part3 trace` has drawn."""
+    found = []
+    for path in sorted((root / "book" / "images").glob("*.svg")):
+        name, old = path.relative_to(root), path.read_text()
+        try:
+            wish = trace.wished_by(old)
+            if not wish:
+                continue
+            for part in strata.parts(root):
+                if part.name.partition("-")[0] == wish.boot.run:
+                    transcript.build(part)
+            new = trace.drawn(root, wish)
+        except (qemu.Wrong, transcript.Wrong) as wrong:
+            found.append(f"{name}: {wrong}")
+            continue
+        if trace.is_like(old, new, loose):
+            continue
+        if write:
+            path.write_text(new)
+            print(f"{name}: drawn again")
+        else:
+            found.append(f"{name}: the timeline is stale: {REFRESH}")
     return found
 
 

@@ -42,6 +42,10 @@ class Stub:
         """Sends a packet; the packet that answers it."""
         checksum = sum(request.encode()) % 256
         self.link.sendall(f"${request}#{checksum:02x}".encode())
+        return self.receive()
+
+    def receive(self) -> str:
+        """The next packet that comes."""
         while (byte := self.stream.read(1)) != b"$":
             if not byte:
                 raise qemu.Wrong("QEMU ended before it was expected to")

@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import qemu
@@ -53,9 +54,14 @@ def annotate(line: bytes, symbolizer: Symbolizer) -> bytes:
     return f" at {place}".encode() if place else b""
 
 
-def show(output: int, symbolizer: Symbolizer,
-         speaks: threading.Event) -> None:
-    """Copies the serial line to standard output, as it comes."""
+def put(data: bytes) -> None:
+    """Writes to standard output."""
+    os.write(1, data)
+
+
+def show(output: int, symbolizer: Symbolizer, speaks: threading.Event,
+         put: Callable[[bytes], None] = put) -> None:
+    """Copies the serial line to standard output, or elsewhere, as it comes."""
     line = b""
     while data := os.read(output, 4096):
         speaks.set()
@@ -66,7 +72,7 @@ def show(output: int, symbolizer: Symbolizer,
                 piece, line = annotate(line, symbolizer) + piece, b""
             else:
                 line = (line + piece).rpartition(b"\n")[2]
-            os.write(1, piece)
+            put(piece)
 
 
 def feed(process: subprocess.Popen[bytes], speaks: threading.Event) -> None:

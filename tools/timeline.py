@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: MIT
+"""Who ran when: the events of a run (tools/ring.py) as a timeline, and the
+timeline as a file in Chrome's trace format, as a picture, and as a table.
+
+A thread's time includes what the kernel does on its behalf: it runs from the
+moment at which the kernel picks it until the kernel picks another. The kernel
+says nothing when it begins to idle; so the CPU idles from the last event before
+the interrupt that ended it.
+"""
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape
+
+from ring import NOBODY, Event, Kind
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time of one thread; of NOBODY, if the CPU idled."""
+    thread: int
+    start: int          # in ticks
+    end: int
+
+    def within(self, start: int, end: int) -> Span | None:
+        """What of it lies between two times; None: nothing. One that is over
+        within the tick in which it began is something, too."""
+        first, last = max(self.start, start), min(self.end, end)
+        inside = first < last or first == last == self.start == self.end
+        return Span(self.thread, first, last) if inside else None
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A thread enters the kernel, and the kernel goes on with another that it
+    did not take out of the run queue: a direct switch."""
+    left: int           # when the first one entered
+    caller: int
+    came: int           # when the other one went on
+    callee: int
+    call: int           # its number, in x7
+
+
+@dataclass
+class Timeline:
+    """What is known of the time from `start` to `end`, in ticks."""
+    start: int
+    end: int
+    runs: list[Span] = field(default_factory=list)
+    waits: list[Span] = field(default_factory=list)  # ready, but others run
+    interrupts: list[tuple[int, int]] = field(default_factory=list)  # time, who
+    arrows: list[Arrow] = field(default_factory=list)
+
+    def threads(self) -> list[int]:
+        """All that ran or waited; who idled comes last."""
+        return sorted({s.thread for s in (*self.runs, *self.waits)})
+
+    def share(self, thread: int) -> float:
+        """Its part of the time, from 0 to 1."""
+        spent = sum(s.end - s.start for s in self.runs if s.thread == thread)
+        return spent / max(1, self.end - self.start)
+
+    def between(self, start: int, end: int) -> Timeline:
+        """The same, but only what was between two times."""
+        def cut(spans: list[Span]) -> list[Span]:
+            return [part for s in spans if (part := s.within(start, end))]
+        return Timeline(
+            start, end, cut(self.runs), cut(self.waits),
+            [i for i in self.interrupts if start <= i[0] <= end],
+            [a for a in self.arrows if start <= a.came <= end])
+
+
+class Reader:
+    """Follows the events. Each kind has a method of its name."""
+
+    def __init__(self, start: int) -> None:
+        self.line = Timeline(start, start)
+        self.running: int | None = None     # None: not known yet
+        self.since = start
+        self.last = start                   # the time of the event before
+        self.entered: Event | None = None   # who is in the kernel, and why
+        self.ready: dict[int, int] = {}     # who waits, and since when
+
+    def switch(self, thread: int, time: int) -> None:
+        """From now on this thread runs."""
+        if thread == self.running:
+            return
+        self.close(time)
+        self.running, self.since = thread, time
+
+    def close(self, time: int) -> None:
+        if self.running is not None:
+            self.line.runs.append(Span(self.running, self.since, time))
+
+    def enter(self, event: Event) -> None:
+        self.found_running(event)
+        self.entered = event
+
+    def leave(self, event: Event) -> None:
+        entered, self.entered = self.entered, None
+        if entered and event.thread != self.running:
+            self.line.arrows.append(Arrow(entered.time, entered.thread,
+                                          event.time, event.thread,
+                                          entered.x[7]))
+        self.switch(event.thread, event.time)
+
+    def append(self, event: Event) -> None:
+        self.ready[event.thread] = event.time
+
+    def take(self, event: Event) -> None:
+        since = self.ready.pop(event.thread, self.line.start)
+        self.line.waits.append(Span(event.thread, since, event.time))
+        self.switch(event.thread, event.time)
+
+    def interrupt(self, event: Event) -> None:
+        if event.thread == NOBODY:
+            self.switch(NOBODY, self.last)
+        self.found_running(event)
+        self.line.interrupts.append((event.time, event.thread))
+
+    def found_running(self, event: Event) -> None:
+        """Where the ring begins in the middle, this says who ran before."""
+        if self.running is None:
+            self.running = event.thread
+
+    def read(self, event: Event) -> None:
+        getattr(self, event.kind.name.lower())(event)
+        self.last = event.time
+
+    def finish(self, end: int) -> Timeline:
+        self.close(end)
+        self.line.waits += [Span(thread, since, end)
+                            for thread, since in self.ready.items()]
+        self.line.end = end
+        return self.line
+
+
+def timeline(events: list[Event], end: int | None = None) -> Timeline:
+    """The timeline of some events, at least one; up to the last, or to a later
+    time at which the same thread is known to run."""
+    # Who is put into the run queue says nothing about who runs.
+    known = [*itertools.dropwhile(lambda e: e.kind == Kind.APPEND, events)]
+    reader = Reader((known or events)[0].time)
+    for event in known:
+        reader.read(event)
+    return reader.finish(max(end or 0, events[-1].time))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is needed to put words to a timeline."""
+    title: str              # the command that made it
+    frequency: int          # ticks a second
+    names: dict[int, str]   # of threads
+    calls: list[str]        # of the kernel's calls, by number
+
+    def name(self, thread: int) -> str:
+        if thread == NOBODY:
+            return "idle"
+        return self.names.get(thread) or f"thread {thread}"
+
+    def call(self, number: int) -> str:
+        return (self.calls[number] if number < len(self.calls)
+                else f"call {number}")
+
+    def us(self, ticks: int) -> float:
+        return round(ticks * 1e6 / self.frequency, 3)
+
+    def ms(self, ticks: int) -> float:
+        return ticks * 1e3 / self.frequency
+
+
+# --- Chrome's trace format ---
+
+
+def chrome(line: Timeline, labels: Labels) -> dict[str, object]:
+    """A timeline in the format that Perfetto and Chrome read ("Trace Event
+    Format"): a track for each thread, times in microseconds."""
+    tracks = {thread: n for n, thread in enumerate(line.threads(), 1)}
+
+    def event(kind: str, thread: int, name: str, time: int | None = None,
+              **more: object) -> dict[str, object]:
+        at = {} if time is None else {"ts": labels.us(time)}
+        return {"ph": kind, "pid": 1, "tid": tracks[thread], "name": name,
+                **at, **more}
+
+    out = [{"ph": "M", "pid": 1, "tid": 0, "name": "process_name",
+            "args": {"name": labels.title}}]
+    for thread, track in tracks.items():
+        out += [event("M", thread, "thread_name",
+                      args={"name": labels.name(thread)}),
+                event("M", thread, "thread_sort_index",
+                      args={"sort_index": track})]
+    out += [event("X", s.thread, "idle" if s.thread == NOBODY else "runs",
+                  s.start, dur=round(labels.us(s.end) - labels.us(s.start), 3))
+            for s in line.runs]
+    out += [event("i", thread, "interrupt", time, s="t")
+            for time, thread in line.interrupts]
+    for number, a in enumerate(line.arrows, 1):
+        name = labels.call(a.call)
+        out += [event("s", a.caller, name, a.left, id=number, cat="switch"),
+                event("f", a.callee, name, a.came, id=number, cat="switch",
+                      bp="e")]
+    return {"displayTimeUnit": "ns", "traceEvents": out}
+
+
+# --- The picture ---
+
+Place = Callable[[float], float]    # ticks -> pixels from the left
+
+WIDTH, ROW, BAR = 480, 30, 18
+TOP, MARGIN = 42, 14
+RUNS, WAITS, IDLES, INTERRUPT = "#4f7fb8", "#cfe0f3", "#d8d5ca", "#b03a2e"
+LETTER = 7.4        # pixels: as wide as a letter is, at most
+THIN = 1.5          # pixels: the narrowest box
+TITLE = 56          # letters that there is room for
+
+
+def tick_step(span: float) -> float:
+    """The distance of an axis' ticks, 1, 2 or 5 times a power of ten, so that
+    there are at most 8."""
+    step = 10.0 ** math.floor(math.log10(span / 8))
+    return next(step * n for n in (1, 2, 5, 10) if span / (step * n) <= 8)
+
+
+def bars(spans: list[Span], place: Place, top: float, height: float,
+         color: str) -> list[str]:
+    """The spans as boxes that are wide enough to be seen; those that would look
+    the same only once."""
+    boxes = {(round(place(s.start), 1),
+              max(THIN, round(place(s.end) - place(s.start), 1)))
+             for s in spans}
+    return [f'<rect x="{x:g}" y="{top:g}" width="{w:g}" height="{height:g}" '
+            f'fill="{color}"/>' for x, w in sorted(boxes)]
+
+
+def axis(line: Timeline, labels: Labels, place: Place,
+         bottom: int) -> list[str]:
+    """Lines through all rows, with the time in milliseconds below."""
+    first, last = labels.ms(line.start), labels.ms(line.end)
+    step = tick_step(max(last - first, 1e-6))
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    out = []
+    for n in range(math.ceil(first / step), math.floor(last / step) + 1):
+        x = round(place(n * step * labels.frequency / 1e3), 1)
+        text = f"{n * step:.{digits}f}"
+        half = LETTER * len(text) / 2
+        middle = min(max(x, 36 + half), WIDTH - 4 - half)
+        out += [f'<path d="M{x:g} {TOP}V{bottom + 5}" stroke="#bbb"/>',
+                f'<text x="{middle:g}" y="{bottom + 20}" text-anchor="middle">'
+                f'{text}</text>']
+    return out + [f'<text x="{MARGIN}" y="{bottom + 20}">ms</text>']
+
+
+def legend(line: Timeline, y: int) -> list[str]:
+    """What the colors mean, of those that are there."""
+    kinds = [(RUNS, 12, "runs"), (WAITS, 6, "ready, but another runs")]
+    if any(s.thread == NOBODY for s in line.runs):
+        kinds.append((IDLES, 12, "idle"))
+    out, x = [], float(MARGIN)
+    for color, height, text in kinds:
+        out += [f'<rect x="{x:g}" y="{y - height / 2 - 5:g}" width="16" '
+                f'height="{height}" fill="{color}"/>',
+                f'<text x="{x + 22:g}" y="{y}">{text}</text>']
+        x += 22 + 6.4 * len(text) + 14
+    if line.interrupts:
+        out += [f'<path d="M{x + 4:g} {y - 14}v18" stroke="{INTERRUPT}" '
+                'stroke-width="2"/>',
+                f'<text x="{x + 12:g}" y="{y}">interrupt</text>']
+    return out
+
+
+def shortened(title: str) -> str:
+    return title if len(title) <= TITLE else title[:TITLE - 3] + "..."
+
+
+def described(line: Timeline, labels: Labels) -> str:
+    """The picture in words, for those who can't see it."""
+    shares = ", ".join(f"{labels.name(t)} {p}" for t, p in percents(line))
+    first, last = labels.ms(line.start), labels.ms(line.end)
+    return (f"From {first:.1f} to {last:.1f} ms. Of this time ran: {shares}. "
+            f"Interrupts: {len(line.interrupts)}.")
+
+
+def svg(line: Timeline, labels: Labels) -> str:
+    """The picture. It has its own background, so that it can be read on a
+    light page and on a dark one."""
+    threads = line.threads()
+    names = [labels.name(t) for t in threads]
+    left = MARGIN + LETTER * max(map(len, names)) + 8
+    scale = (WIDTH - 2 * MARGIN - left) / max(1, line.end - line.start)
+
+    def place(time: float) -> float:
+        return left + (time - line.start) * scale
+
+    bottom = TOP + ROW * len(threads)
+    height = bottom + 62
+    body = axis(line, labels, place, bottom)
+    for row, thread in enumerate(threads):
+        top = TOP + ROW * row + (ROW - BAR) // 2
+        runs = [s for s in line.runs if s.thread == thread]
+        waits = [s for s in line.waits if s.thread == thread]
+        marks = {round(place(time), 1)
+                 for time, who in line.interrupts if who == thread}
+        body += [f'<text x="{MARGIN}" y="{top + BAR - 4}" font-weight="bold">'
+                 f'{escape(names[row])}</text>',
+                 *bars(waits, place, top + BAR / 2 - 3, 6, WAITS),
+                 *bars(runs, place, top, BAR,
+                       IDLES if thread == NOBODY else RUNS),
+                 *(f'<path d="M{x:g} {top - 3}v{BAR + 6}" '
+                   f'stroke="{INTERRUPT}" stroke-width="2"/>'
+                   for x in sorted(marks))]
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'font-family="sans-serif" font-size="13" fill="#1c1c1c">',
+        f'<title>{escape(labels.title)}</title>',
+        f'<desc>{escape(described(line, labels))}</desc>',
+        f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#fdfdfb"/>',
+        f'<text x="{MARGIN}" y="26" font-family="monospace">'
+        f'{escape(shortened(labels.title))}</text>',
+        *body, *legend(line, bottom + 46), "</svg>", ""])
+
+
+# --- The table ---
+
+
+def percents(line: Timeline) -> list[tuple[int, str]]:
+    """Each thread's share in percent. They add up to 100: the ones that lose
+    most by being rounded down are rounded up."""
+    exact = {t: 1000 * line.share(t) for t in line.threads()}
+    down = {t: math.floor(value) for t, value in exact.items()}
+    missing = round(sum(exact.values())) - sum(down.values())
+    for t in sorted(exact, key=lambda t: down[t] - exact[t])[:missing]:
+        down[t] += 1
+    return [(t, f"{n // 10}.{n % 10} %") for t, n in down.items()]
+
+
+def table(line: Timeline, labels: Labels) -> list[str]:
+    """A line for each thread: its share, how often it was switched to, and how
+    long it had to wait, at most, while it could have run."""
+    switched = Counter(s.thread for s in line.runs[1:])
+    longest: dict[int, int] = {}
+    for s in line.waits:
+        longest[s.thread] = max(longest.get(s.thread, 0), s.end - s.start)
+    width = max(len(labels.name(t)) for t in line.threads())
+    out = [f"{'thread':<{max(width, 6)}}     share  switched to  longest wait"]
+    for thread, share in percents(line):
+        wait = ("" if thread == NOBODY else
+                f"{labels.ms(longest.get(thread, 0)):.3f} ms")
+        out.append(f"{labels.name(thread):<{max(width, 6)}} {share:>9} "
+                   f"{switched[thread]:>12}  {wait:>12}".rstrip())
+    return out
