@@ -9,6 +9,7 @@ only what concerns that part.
 """
 from __future__ import annotations
 
+import os
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "parts(first, last): for these parts; "
                             "without `last`, for all from the first on")
     config.addinivalue_line("markers", "long: takes long; .ci/run runs it")
+    config.addinivalue_line("markers", "ordinary: about the build without SAN=1")
     chosen = config.getoption("--part")
     if chosen and chosen not in [p.name for p in harness.PARTS]:
         raise pytest.UsageError(f"there is no part '{chosen}'")
@@ -57,6 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config,
         marker = item.get_closest_marker("parts")
         if marker and marker.args[0] >= len(harness.PARTS):
             item.add_marker(pytest.mark.skip(f"no part {marker.args[0]} here"))
+        if os.environ.get("SAN") and item.get_closest_marker("ordinary"):
+            item.add_marker(pytest.mark.skip("about the ordinary build"))
     chosen = config.getoption("--part")
     kept = [i for i in items if not chosen or f"[{chosen}" in i.name
             or f"-{chosen}" in i.name]

@@ -19,10 +19,10 @@ from pathlib import Path
 import fdt
 import harness
 from harness import ROOT
+from ring import RAM, symbols  # noqa: F401
 
 KERNEL = 0x40200000  # where a part's image lies
 TREE = 0x43000000    # where `direct` puts the device tree
-RAM = 0x40000000
 NOP = 0xd503201f
 
 TOOLS = {"CC": "clang", "LD": "ld.lld", "OBJCOPY": "llvm-objcopy",
@@ -50,12 +50,6 @@ def call(*words: str | Path) -> str:
 
 def build_of(part: Path) -> Path:
     return harness.qemu.build(part)
-
-
-def symbols(build: Path) -> dict[str, int]:
-    """The addresses of the symbols of what was built in this folder."""
-    lines = (build / "kernel.sym").read_text().splitlines()
-    return {line.split()[2]: int(line.split()[0], 16) for line in lines}
 
 
 def image(part: Path) -> bytes:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A reference model of part 2's calls: is this log of events possible?
+"""A reference model of the calls of parts 2 and 3: is this log of events
+possible?
 
 The model reads events as they come (ipc_trace.py). At each ENTER it works out
 what the call means, by what strata.h promises, and so knows which events must
@@ -27,13 +28,28 @@ leaves no choice at all:
   in `join` for its target. A call that makes a thread wait, by way of others,
   for itself ends the run, and so does one after which no thread can run.
 
-- Nobody is interrupted: an INTERRUPT (from part 3 on) is impossible. The scripts
-  are over before the first slice is.
+- `signal` hands all bits to whoever has waited longest, or else to the thread
+  bound to it if that waits in `recv` or `reply_recv`; the thread becomes ready.
+  `reply_recv` with signals to take: the answered caller becomes ready first.
+  Destroying a notification wakes its queue in order, takes back its alarm, and
+  binds it to nobody.
+- Where no thread can run but an alarm is set, the CPU sleeps until an interrupt
+  (of nobody) that finds one due.
 
-What the model does not look at: times; the registers of the run queue's events
-(APPEND, TAKE); and of a LEAVE those that strata.h names no result for. Given
-the script that ran, it also holds each thread to its program, the main one
-included, from the first event on.
+When a thread is interrupted strata.h does not say, and so an INTERRUPT of the
+thread that runs may come at any moment between two calls; but what it does is
+known. First the alarms that are due signal, the earliest first, and of those
+due at the same time the one that was set first. Then the thread may be
+preempted, and must be if no alarm was due: it goes to the run queue's end, and
+the first in the queue runs. The registers with which it goes on later are those
+with which it was interrupted.
+
+What the model looks at of times is which alarms are due. It does not look at
+the registers of the run queue's events, but for the thread that goes on after
+an INTERRUPT: there is no LEAVE for it, and its TAKE has what it goes on with.
+Nor at those of a LEAVE that strata.h names no result for. Given the script that
+ran, it also holds each thread to its program, the main one included, from the
+first event on.
 """
 from __future__ import annotations
 
@@ -48,6 +64,8 @@ from ipc_trace import Event, Kind, short
 CAPS = 512           # in the table; number 0 stays empty
 STACK_UNIT = 1024    # a stack begins at a multiple of it, and
 STACK_SMALLEST = 2048
+ALARM_BIT = 1 << 16  # what an alarm of demos/script.c signals
+NOBODY = 2**32 - 1   # the thread of an INTERRUPT while the CPU sleeps
 
 # What must stand in registers x0, x1, ...; None, and those that are missing:
 # anything.
@@ -77,6 +95,14 @@ class Call(enum.IntEnum):
     CREATE_ENDPOINT = 12
     CREATE_REPLY = 13
     DESTROY = 14
+    CREATE_NOTIFICATION = 15  # from part 3 on, and all that follow
+    END_INTERRUPT = 16
+    SIGNAL = 17
+    WAIT = 18
+    POLL = 19
+    BIND_NOTIFICATION = 20
+    ALARM = 21
+    BIND_INTERRUPT = 22
 
 
 class Error(enum.IntEnum):
@@ -90,6 +116,7 @@ class Error(enum.IntEnum):
     DESTROYED = -6
     NO_CALLER = -7
     DROPPED = -8
+    SIGNALED = 1  # from part 3 on
 
 
 class State(enum.Enum):
@@ -101,6 +128,7 @@ class State(enum.Enum):
     CALLED = "called"
     JOINING = "joining"
     ENDED = "ended"
+    WAITING = "waiting"
 
 
 class Impossible(Exception):
@@ -120,6 +148,8 @@ class Thread:
     badge: int = 0                      # SENDING, CALLING: of its message
     joiners: deque[Thread] = field(default_factory=deque)
     results: Registers = ()             # what it leaves with
+    bound: Notification | None = None   # whose signals end its recv
+    interrupted: bool = False           # its results are what it had then
     # Its program, if we know it, and the call that comes next there.
     program: Program | None = None
     next_call: Registers | None = None  # None: none
@@ -138,9 +168,18 @@ class Reply:
     caller: Thread | None = None    # waits for an answer, by it
 
 
+@dataclass(eq=False, repr=False)
+class Notification:
+    bits: int = 0
+    waiters: deque[Thread] = field(default_factory=deque)
+    bound: Thread | None = None
+    alarm_time: int = 0
+    alarm_bits: int = 0
+
+
 @dataclass(frozen=True)
 class Cap:
-    object: Thread | Endpoint | Reply
+    object: Thread | Endpoint | Reply | Notification
     badge: int = 0
 
 
@@ -151,6 +190,7 @@ class Expected:
     thread: Thread
     results: Registers = ()
     makes: Cap | None = None  # x6 is a new capability, and this is its meaning
+    goes_on: bool = False     # the thread goes on without a LEAVE
 
     def __str__(self) -> str:
         words = " ".join("_" if x is None else short(x) for x in self.results)
@@ -197,6 +237,11 @@ class Model:
         self.run_queue: deque[Thread] = deque()
         self.caps: dict[int, Cap] = {}
         self.expected: deque[Expected] = deque()
+        self.alarms: list[Notification] = []  # as they are due
+        self.sleeping = False  # within a call: no thread can run
+        # The time of an INTERRUPT, until the next event tells what it was for.
+        self.interrupted: int | None = None
+        self.preemptible = False  # alarms were due; a slice's end may follow
         self.ending: Ending | None = None
         self.now = 0
         self.running = self.new_thread()
@@ -206,28 +251,84 @@ class Model:
 
     def step(self, event: Event) -> None:
         """Takes the next event, or raises Impossible."""
+        if self.interrupted is not None:
+            self.serve_interrupt(event)
         if self.expected:
             self.follow(event)
         elif self.ending:
             raise Impossible(f"the run is over ({self.ending.text()})")
+        elif event.kind == Kind.INTERRUPT:
+            self.interrupt(event)
+        elif self.sleeping:
+            raise Impossible("the CPU sleeps: next is an interrupt")
+        elif self.preemptible and self.is_preemption(event):
+            self.preempt()
+            self.follow(event)
         else:
             self.enter(event)
 
     def follow(self, event: Event) -> None:
-        """An event within a call: we know it already."""
+        """An event within a call, or an interrupt: we know it already."""
         wanted = self.expected.popleft()
         if (event.kind, event.thread) != (wanted.kind, wanted.thread.number):
             raise Impossible(f"next is {wanted}")
-        if event.kind != Kind.LEAVE:
-            return
         if not matches(wanted.results, event.x):
             raise Impossible(f"wrong results: next is {wanted}")
+        if wanted.kind != Kind.LEAVE and not wanted.goes_on:
+            return
         if wanted.makes:
             cap = event.x[6]
             if not 0 < cap < CAPS or cap in self.caps:
                 raise Impossible(f"{cap} can't be a new capability")
             self.caps[cap] = wanted.makes
-        self.leave(wanted.thread, event.x)
+        if wanted.thread.interrupted:
+            wanted.thread.interrupted = False  # its call is still to come
+        else:
+            self.leave(wanted.thread, event.x)
+
+    def interrupt(self, event: Event) -> None:
+        """An interrupt of the thread that runs, or of nobody."""
+        thread = self.running
+        if event.thread != (NOBODY if self.sleeping else thread.number):
+            raise Impossible("nobody runs" if self.sleeping else
+                             f"thread {thread.number} runs")
+        if not self.sleeping:
+            thread.interrupted, thread.results = True, event.x
+        self.interrupted = event.time
+
+    def is_preemption(self, event: Event | None) -> bool:
+        """Does the thread that was interrupted go to the run queue?"""
+        return event is not None and not self.sleeping and (
+            event.kind, event.thread) == (Kind.APPEND, self.running.number)
+
+    def preempt(self) -> None:
+        """Another thread goes on, without a LEAVE."""
+        self.preemptible = False
+        self.ready(self.running)
+        self.running = self.run_queue.popleft()
+        self.expected.append(Expected(Kind.TAKE, self.running,
+                                      self.running.results, goes_on=True))
+
+    def serve_interrupt(self, event: Event | None) -> None:
+        """What was the interrupt for? `event` comes next, or the log's end."""
+        now, self.interrupted = self.interrupted or 0, None
+        if self.is_preemption(event):
+            self.preempt()
+            return
+        if not self.alarms or self.alarms[0].alarm_time > now:
+            raise Impossible("an interrupt for nothing came before it")
+        while self.alarms and self.alarms[0].alarm_time <= now:
+            due = self.alarms.pop(0)
+            self.signal(due, due.alarm_bits)
+        self.preemptible = not self.sleeping
+        if self.sleeping:
+            try:
+                self.run_next()
+            except Deadlock:
+                self.ending = Ending(self.threads, True)
+            if not self.sleeping:
+                self.expected.append(Expected(Kind.LEAVE, self.running,
+                                              self.running.results))
 
     def leave(self, thread: Thread, x: Sequence[int]) -> None:
         """The thread goes on, with these registers: what will it do next?"""
@@ -254,6 +355,7 @@ class Model:
                 words = " ".join("_" if x is None else short(x)
                                  for x in thread.next_call)
                 raise Impossible(f"the program's next call is {words}")
+        thread.interrupted = self.preemptible = False
         self.now = event.time
         thread.cap = event.x[0]
         thread.message = event.x[1:6]
@@ -262,15 +364,20 @@ class Model:
         except Deadlock as deadlock:
             self.ending = Ending(self.threads, True, deadlock.args[0])
         else:
-            self.expected.append(Expected(Kind.LEAVE, self.running,
-                                          self.running.results, made))
+            if not self.sleeping:
+                self.expected.append(Expected(Kind.LEAVE, self.running,
+                                              self.running.results, made))
 
     def end(self) -> Ending:
         """The log ends here."""
+        if self.interrupted is not None:
+            self.serve_interrupt(None)
         if self.expected:
             raise Impossible(f"the log ends, but next is {self.expected[0]}")
         if self.ending:
             return self.ending
+        if self.sleeping:
+            raise Impossible("the log ends while the CPU sleeps")
         if self.cast is not None and (self.running.number != 0
                                       or self.running.next_call is not None):
             raise Impossible("the log ends, but next is a call of thread "
@@ -291,9 +398,13 @@ class Model:
         self.expected.append(Expected(Kind.APPEND, thread))
 
     def run_next(self) -> None:
-        """The first thread in the run queue runs."""
-        if not self.run_queue:
+        """The first thread in the run queue runs. If there is none the CPU
+        sleeps, as long as an alarm may wake it."""
+        self.sleeping = not self.run_queue
+        if self.sleeping and not self.alarms:
             raise Deadlock(())
+        if self.sleeping:
+            return
         self.running = self.run_queue.popleft()
         self.expected.append(Expected(Kind.TAKE, self.running))
 
@@ -344,8 +455,12 @@ class Model:
         """Does what the call does. What its new capability means, if it
         makes one."""
         thread.results = (Error.OK,)
-        result = self.call_endpoint(thread, x) if x[7] <= Call.MINT \
-            else self.call_other(thread, x)
+        if x[7] <= Call.MINT:
+            result = self.call_endpoint(thread, x)
+        elif x[7] >= Call.SIGNAL:
+            result = self.call_notification(thread, x)
+        else:
+            result = self.call_other(thread, x)
         if isinstance(result, Cap):
             if len(self.caps) < CAPS - 1:
                 return result
@@ -380,7 +495,8 @@ class Model:
                 else Error.CAP
         if not reply and x[6] != 0:
             return Error.CAP
-        if x[7] == Call.NBRECV and not endpoint.senders:
+        signals = thread.bound is not None and thread.bound.bits != 0
+        if x[7] == Call.NBRECV and not endpoint.senders and not signals:
             return Error.WOULD_BLOCK
         if reply:
             self.drop(reply)
@@ -410,7 +526,41 @@ class Model:
                 return Cap(Reply())
             case Call.DESTROY:
                 return self.destroy(x[0])
-        return Error.CALL
+            case Call.CREATE_NOTIFICATION:
+                return Cap(Notification())
+        raise Impossible("the model knows no devices")
+
+    def call_notification(self, thread: Thread,
+                          x: Sequence[int]) -> Error | None:
+        if x[7] not in list(Call):
+            return Error.CALL
+        notification = self.find(x[0], Notification)
+        if not notification:
+            return Error.CAP
+        match x[7]:
+            case Call.SIGNAL:
+                if not x[1]:
+                    return Error.ARGUMENT
+                self.signal(notification, x[1])
+                return Error.OK
+            case Call.WAIT:
+                if not self.take(notification, thread, Error.OK):
+                    self.block(thread, State.WAITING, None,
+                               notification.waiters)
+                    self.run_next()
+                return None
+            case Call.POLL:
+                return None if self.take(notification, thread, Error.OK) \
+                    else Error.WOULD_BLOCK
+            case Call.BIND_NOTIFICATION:
+                if notification.bound or thread.bound:
+                    return Error.ARGUMENT
+                notification.bound, thread.bound = thread, notification
+                return Error.OK
+            case Call.ALARM:
+                self.set_alarm(notification, x[1], x[2])
+                return Error.OK
+        raise Impossible("the model knows no devices")
 
     # --- Messages ---
 
@@ -439,6 +589,11 @@ class Model:
     def receive(self, receiver: Thread, endpoint: Endpoint,
                 reply: Reply | None, answered: Thread | None) -> None:
         """`answered`: the caller that this thread has just answered."""
+        if receiver.bound and self.take(receiver.bound, receiver,
+                                        Error.SIGNALED):
+            if answered:
+                self.ready(answered)
+            return
         if not endpoint.senders:
             receiver.reply = reply
             if reply:
@@ -497,6 +652,37 @@ class Model:
         if held:
             self.wake(held, Error.DROPPED)
 
+    # --- Signals and alarms ---
+
+    @staticmethod
+    def take(notification: Notification, thread: Thread, how: Error) -> bool:
+        """Gives the thread all bits that are set, if there are any."""
+        if not notification.bits:
+            return False
+        thread.results = (how, notification.bits)
+        notification.bits = 0
+        return True
+
+    def signal(self, notification: Notification, bits: int) -> None:
+        notification.bits |= bits
+        thread, how = notification.bound, Error.SIGNALED
+        if notification.waiters:
+            thread, how = notification.waiters[0], Error.OK
+        elif not thread or thread.state is not State.RECEIVING:
+            return
+        self.wake(thread, how)
+        self.take(notification, thread, how)
+
+    def set_alarm(self, notification: Notification, bits: int,
+                  time: int) -> None:
+        """Replaces the notification's alarm; without bits there is none."""
+        if notification in self.alarms:
+            self.alarms.remove(notification)
+        notification.alarm_time, notification.alarm_bits = time, bits
+        if bits:
+            self.alarms.append(notification)
+            self.alarms.sort(key=lambda n: n.alarm_time)
+
     # --- Threads and objects ---
 
     def exit(self, thread: Thread) -> None:
@@ -505,6 +691,8 @@ class Model:
         for caller in self.threads:
             if caller.state is State.CALLED and caller.target is thread:
                 self.wake(caller, Error.DROPPED)
+        if thread.bound:
+            thread.bound.bound = thread.bound = None
         self.block(thread, State.ENDED, None, None)
         self.run_next()
 
@@ -533,6 +721,12 @@ class Model:
                     self.wake(queue[0], Error.DESTROYED)
         elif reply := self.find(cap, Reply):
             self.drop(reply)
+        elif notification := self.find(cap, Notification):
+            while notification.waiters:
+                self.wake(notification.waiters[0], Error.DESTROYED)
+            if notification.bound:
+                notification.bound.bound = notification.bound = None
+            self.set_alarm(notification, 0, 0)
         else:
             return Error.CAP
         gone = self.caps[cap].object
@@ -548,6 +742,7 @@ class Script:
     program: str
     servers: str = "-"
     replies: int = 1
+    notifications: int = 0  # from part 3 on
 
     def actors(self) -> list[list[str]]:
         """The operations of each thread."""
@@ -564,6 +759,7 @@ class Cast:
         self.threads: list[int] = []
         self.replies: list[int] = []
         self.endpoints: list[list[int]] = [[] for _ in self.actors]
+        self.notifications: list[int] = []
 
     def program(self, number: int) -> Program:
         return self.actor(number - 1) if number else self.main()
@@ -583,6 +779,9 @@ class Cast:
             for number, endpoints in enumerate(self.endpoints):
                 x = yield (endpoint, number + 1, 0, 0, 0, 0, 0, Call.MINT)
                 endpoints.append(x[6])
+        for _ in range(self.script.notifications):
+            x = yield (None, 0, 0, 0, 0, 0, 0, Call.CREATE_NOTIFICATION)
+            self.notifications.append(x[6])
         for thread in self.threads:
             yield (thread, 0, 0, 0, 0, 0, 0, Call.JOIN)
 
@@ -599,7 +798,22 @@ class Cast:
         label = 1000 * number + n
         message = (label, *(label * 10 + i for i in range(4)))
         nothing = (0, 0, 0, 0, 0)
+        notification = pick(self.notifications, first)
         match letter:
+            case "g":
+                return (notification, 1 << int(second), 0, 0, 0, 0, 0,
+                        Call.SIGNAL)
+            case "t":
+                return (notification, *nothing, 0, Call.WAIT)
+            case "p":
+                return (notification, *nothing, 0, Call.POLL)
+            case "b":
+                return (notification, *nothing, 0, Call.BIND_NOTIFICATION)
+            case "l":
+                bits = ALARM_BIT if second.isdigit() else 0
+                return (notification, bits, None, 0, 0, 0, 0, Call.ALARM)
+            case "z":
+                return (notification, *nothing, 0, Call.DESTROY)
             case "s":
                 return (endpoint, *message, 0, Call.SEND)
             case "S":

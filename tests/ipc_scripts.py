@@ -6,7 +6,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from ipc_model import Cast, Endpoint, Model, Registers, Reply, Script, Thread
+from ipc_model import (NOBODY, Cast, Endpoint, Model, Notification, Registers,
+                       Reply, Script, State, Thread)
 from ipc_trace import Event, Kind
 
 LONGEST = 500  # characters of a program; script.c takes 511
@@ -27,9 +28,13 @@ class Rehearsal:
         self.servers = "".join(rng.choice(["-", "-", *digits])
                                for _ in range(self.endpoints))
         self.programs: list[list[str]] = [[] for _ in range(self.count)]
+        self.notifications = self.notification_count()
         self.cast = Cast(Script("/" * (self.count - 1), self.servers,
-                                self.replies))
+                                self.replies, self.notifications))
         self.model = Model()
+
+    def notification_count(self) -> int:
+        return 0
 
     def act(self, call: Registers) -> list[int]:
         """The thread that runs makes this call; what comes back to whoever
@@ -45,6 +50,9 @@ class Rehearsal:
             self.model.step(Event(0, wanted.kind, wanted.thread.number,
                                   tuple(w % 2**64 for w in x)))
         return x
+
+    def perform_operation(self, number: int, operation: str) -> None:
+        self.act(self.cast.call(number, 0, operation))
 
     def digit(self, count: int) -> str:
         return str(self.rng.randrange(count)) if self.rng.random() < .98 \
@@ -124,13 +132,13 @@ class Rehearsal:
             self.programs[number] += operations
             left -= sum(len(o) + 1 for o in operations)
             for operation in operations:
-                self.act(self.cast.call(number, 0, operation))
+                self.perform_operation(number, operation)
             if not operations:
                 self.act((0, 0, 0, 0, 0, 0, 0, 9))
         # One that never ran does something: script.c knows no empty program
         # at the end of the line.
         return Script("/".join(",".join(p or "y") for p in self.programs),
-                      self.servers, self.replies)
+                      self.servers, self.replies, self.notifications)
 
     def objects(self) -> list[str]:
         """The operations that destroy all objects."""
@@ -138,9 +146,90 @@ class Rehearsal:
                 *(f"x{n}" for n in range(self.replies))]
 
 
+class SignalRehearsal(Rehearsal):
+    """The same with notifications, from part 3 on. In the rehearsal a call
+    takes 40 ticks."""
+
+    def __init__(self, rng: random.Random, alarms: bool) -> None:
+        self.clock = 0
+        self.letters = "gtpblz-" if alarms else "gtpbbz-"
+        super().__init__(rng)
+
+    def notification_count(self) -> int:
+        return self.rng.randint(1, 3)
+
+    def act(self, call: Registers) -> list[int]:
+        self.clock += 40
+        x = super().act(call)
+        while not self.model.ending and self.model.alarms and (
+                self.model.sleeping or (self.model.running.number and
+                                        self.alarm_time() <= self.clock)):
+            self.clock = max(self.clock, self.alarm_time())
+            number = NOBODY if self.model.sleeping \
+                else self.model.running.number
+            self.model.step(Event(self.clock, Kind.INTERRUPT, number,
+                                  (0,) * 8))
+            self.model.serve_interrupt(None)
+            while self.model.expected:
+                wanted = self.model.expected[0]
+                words = [w or 0 for w in (*wanted.results, *[0] * 8)][:8]
+                self.model.step(Event(0, wanted.kind, wanted.thread.number,
+                                      tuple(w % 2**64 for w in words)))
+        return x
+
+    def alarm_time(self) -> int:
+        return self.model.alarms[0].alarm_time
+
+    def perform_operation(self, number: int, operation: str) -> None:
+        call = list(self.cast.call(number, 0, operation))
+        if operation[0] == "l":
+            steps = int(operation[2]) if operation[2].isdigit() else 0
+            call[2] = self.clock + 6250 * steps
+        self.act(call)
+
+    def operation(self) -> str:
+        """Any operation."""
+        letter = self.rng.choices(self.letters, (4, 4, 2, 1, 3, .2, 16))[0]
+        if letter == "-":
+            return super().operation()
+        more = {"g": str(self.rng.randrange(4)),
+                "l": self.rng.choice("001123-")}.get(letter, "")
+        return letter + self.digit(self.notifications) + more
+
+    def promising(self, operation: str, number: int) -> bool:
+        call = self.cast.call(number, 0, operation)
+        notification = self.model.find(call[0] or 0, Notification)
+        others = len(self.model.run_queue) > 1 or bool(self.model.alarms)
+        match operation[0]:
+            case "t":
+                return bool(notification and (notification.bits or others))
+            case "p":
+                return bool(notification and notification.bits)
+            case "b":
+                return bool(notification and not notification.bound and not
+                            self.model.running.bound)
+            case "r" if self.model.running.bound and others:
+                return True
+            case "g":
+                bound = notification and notification.bound
+                return bool(notification and (
+                    notification.waiters or self.rng.random() < .3 or
+                    (bound and bound.state is State.RECEIVING)))
+        return super().promising(operation, number)
+
+    def objects(self) -> list[str]:
+        return [*super().objects(),
+                *(f"z{n}" for n in range(self.notifications))]
+
+
 def random_script(seed: int) -> Script:
     """Threads that make all sorts of calls, most of which do something."""
     return Rehearsal(random.Random(seed)).perform()
+
+
+def random_signals(seed: int, alarms: bool = True) -> Script:
+    """The same, with signals among the calls, and alarms."""
+    return SignalRehearsal(random.Random(seed), alarms).perform()
 
 
 # --- Wait-for graphs ---

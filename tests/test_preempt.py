@@ -310,7 +310,6 @@ pending, masked: 2 unexpected, 0 spurious
 unmasked: 3 unexpected, 0 spurious
 raised again: 3 unexpected, 0 spurious
 unmasked again: 4 unexpected, 0 spurious
-UART's line: 33
 high level: 5 unexpected, 0 spurious
 result: done""".splitlines()
     assert run.status == 0

@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: MIT
+"""`make part3 trace`: who ran when, from the events of a run."""
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import xml.etree.ElementTree as tree
+from pathlib import Path
+
+import pytest
+
+import harness
+import ring
+import timeline
+import trace
+from harness import ROOT, make
+from ring import NOBODY, Event, Kind
+from test_make import complaint
+from timeline import Labels, Span
+from transcript import Boot
+
+SVG = "{http://www.w3.org/2000/svg}"
+MHZ = 62_500_000
+CALL = 2    # of the kernel's calls, by number
+
+LABELS = Labels("make part3 trace", MHZ, {0: "main", 1: "<&>"},
+                ["send", "nbsend", "call"])
+
+
+def events(text: str) -> list[Event]:
+    """Events from "time KIND thread", with commas; "-" is nobody. What enters
+    does so with a call."""
+    out = []
+    for words in text.split(","):
+        time, kind, who = words.split()
+        thread = NOBODY if who == "-" else int(who)
+        out.append(Event(int(time), Kind[kind], thread, (0,) * 7 + (CALL,)))
+    return out
+
+
+def follow(text: str, end: int | None = None) -> timeline.Timeline:
+    return timeline.timeline(events(text), end)
+
+
+# --- From events to a timeline ---
+
+SLICES = """0 ENTER 0, 5 APPEND 1, 7 LEAVE 0, 20 INTERRUPT 0, 21 APPEND 0,
+    22 TAKE 1, 50 INTERRUPT 1, 51 APPEND 1, 52 TAKE 0, 60 ENTER 0, 61 LEAVE 0"""
+
+
+def test_slices():
+    """A thread runs from where it is taken to where another one is, and waits
+    from where it is appended to where it is taken."""
+    line = follow(SLICES)
+    assert line.runs == [Span(0, 0, 22), Span(1, 22, 52), Span(0, 52, 61)]
+    assert sorted(line.waits, key=lambda s: s.start) == [
+        Span(1, 5, 22), Span(0, 21, 52), Span(1, 51, 61)]
+    assert line.interrupts == [(20, 0), (50, 1)]
+    assert not line.arrows
+
+
+def test_an_interrupt_that_changes_nothing():
+    """A thread that goes on after an interrupt has one slice, not two."""
+    line = follow("0 ENTER 0, 9 LEAVE 0, 20 INTERRUPT 0, 30 ENTER 0,"
+                  "31 LEAVE 0")
+    assert line.runs == [Span(0, 0, 31)]
+    assert line.interrupts == [(20, 0)]
+
+
+def test_a_direct_switch():
+    """Who goes on, though nobody took it out of the run queue, was called."""
+    line = follow("0 ENTER 1, 4 LEAVE 2, 20 ENTER 2, 25 LEAVE 1, 30 ENTER 1,"
+                  "31 APPEND 2, 35 LEAVE 1")
+    assert line.runs == [Span(1, 0, 4), Span(2, 4, 25), Span(1, 25, 35)]
+    assert line.arrows == [timeline.Arrow(0, 1, 4, 2, CALL),
+                           timeline.Arrow(20, 2, 25, 1, CALL)]
+
+
+def test_nobody():
+    """The CPU idles from the last event before until a thread is taken; an
+    interrupt that wakes nobody does not end it."""
+    line = follow("0 ENTER 0, 90 INTERRUPT -, 180 INTERRUPT -, 181 APPEND 0,"
+                  "182 TAKE 0, 185 LEAVE 0, 200 ENTER 0")
+    assert line.runs == [Span(0, 0, 0), Span(NOBODY, 0, 182),
+                         Span(0, 182, 200)]
+    assert line.interrupts == [(90, NOBODY), (180, NOBODY)]
+    assert not line.arrows
+    assert LABELS.name(NOBODY) == "idle"
+
+
+@pytest.mark.parametrize("first, runs", [
+    ("5 ENTER 1", [Span(1, 5, 9), Span(0, 9, 10)]),
+    ("5 INTERRUPT 1", [Span(1, 5, 9), Span(0, 9, 10)]),
+    ("5 APPEND 1", [Span(0, 9, 10)]),
+    ("5 TAKE 1", [Span(1, 5, 9), Span(0, 9, 10)]),
+    ("5 LEAVE 1", [Span(1, 5, 9), Span(0, 9, 10)]),
+    ("5 INTERRUPT -", [Span(NOBODY, 5, 9), Span(0, 9, 10)]),
+])
+def test_it_may_begin_anywhere(first, runs):
+    """The oldest events may be lost: the first tells who ran, if it can."""
+    line = follow(first + ", 9 TAKE 0, 10 LEAVE 0")
+    assert line.runs == runs
+    assert sum(map(line.share, line.threads())) == 1
+
+
+def test_the_end():
+    """A run that was stopped ends later than its last event."""
+    line = follow("0 ENTER 0, 3 APPEND 1, 5 LEAVE 0", end=1000)
+    assert line.runs == [Span(0, 0, 1000)]
+    assert line.waits == [Span(1, 3, 1000)]
+
+
+def test_a_part_of_the_time():
+    line = follow(SLICES).between(40, 52)
+    assert line.runs == [Span(1, 40, 52)]
+    assert line.waits == [Span(0, 40, 52), Span(1, 51, 52)]
+    assert line.interrupts == [(50, 1)]
+
+
+# --- From the ring to events ---
+
+
+def ring_file(folder: Path, count: int, records: list[tuple[int, ...]]) -> Path:
+    """A part of 4 events with a machine's memory: the ring at its start, the
+    list of threads behind it."""
+    (folder / "trace.h").write_text("    TRACE_EVENTS = 4, // in the ring\n")
+    at = ring.RAM + 1024
+    (folder / "kernel.sym").write_text(
+        f"{ring.RAM:016x} B trace_ring\n{at:016x} B threads\n")
+    data = bytearray(2048)
+    data[:8] = count.to_bytes(8, "little")
+    for n, record in enumerate(records):
+        ring.EVENT.pack_into(data, 8 + n * ring.EVENT.size, *record)
+    for n, name in enumerate([b"main", b"a\x1b[1m\xff", b"p" * 16]):
+        here, behind = at + 64 * (n + 1), at + 64 * (n + 2) if n < 2 else at
+        ring.NAMED.pack_into(data, here - ring.RAM, behind, 0, n, name)
+    data[1024:1032] = (at + 64).to_bytes(8, "little")
+    memory = folder / "ram"
+    memory.write_bytes(data)
+    return memory
+
+
+def record(time: int, kind: int = 1) -> tuple[int, ...]:
+    return time, kind, 7, *range(8)
+
+
+def test_a_ring(tmp_path):
+    memory = ring_file(tmp_path, 3, [record(n) for n in range(4)])
+    found, lost = ring.read_events(memory, tmp_path, tmp_path)
+    assert [e.time for e in found] == [0, 1, 2] and lost == 0
+    assert found[0] == Event(0, Kind.ENTER, 7, tuple(range(8)))
+
+
+def test_a_wrapped_ring(tmp_path):
+    """The oldest event comes first, wherever it lies."""
+    memory = ring_file(tmp_path, 10, [record(n) for n in (8, 9, 6, 7)])
+    found, lost = ring.read_events(memory, tmp_path, tmp_path)
+    assert [e.time for e in found] == [6, 7, 8, 9] and lost == 6
+
+
+@pytest.mark.parametrize("kind", [0, 6, 2**32 - 1])
+def test_an_unknown_kind(tmp_path, kind):
+    memory = ring_file(tmp_path, 1, [record(0, kind)])
+    with pytest.raises(harness.qemu.Wrong, match=f"an event of kind {kind},"):
+        ring.read_events(memory, tmp_path, tmp_path)
+
+
+def test_names(tmp_path, monkeypatch):
+    """Nothing that a terminal would obey; a list that leads nowhere ends."""
+    monkeypatch.setattr(ring.qemu, "build", lambda part: part)
+    memory = ring_file(tmp_path, 0, [])
+    assert ring.read_names(memory, tmp_path) == {
+        0: "main", 1: "a?[1m\N{REPLACEMENT CHARACTER}", 2: "p" * 16}
+    data = bytearray(memory.read_bytes())
+    data[1024 + 64:1024 + 72] = (8).to_bytes(8, "little")
+    memory.write_bytes(data)
+    assert ring.read_names(memory, tmp_path) == {0: "main"}
+
+
+@pytest.mark.parts(2)
+def test_the_kernel_is_as_the_tool_thinks(part):
+    """The kinds, and what lies behind a thread's node in the list of all."""
+    kinds = re.findall(r"^    TRACE_([A-Z]+)(?: = 1)?,",
+                       (part / "trace.h").read_text(), re.MULTILINE)
+    assert kinds == [kind.name for kind in Kind][:len(kinds)]
+    assert len(kinds) == (4 if part.name == "part2-ipc" else len(Kind))
+    fields = re.findall(r"^    [^/*\n]*?\b(\w+)(?:\[\w+\])?;",
+                        (part / "thread.h").read_text(), re.MULTILINE)
+    begin = fields.index("all")
+    assert fields[begin:begin + 3] == ["all", "number", "name"]
+    assert "THREAD_NAME = 16," in (part / "thread.h").read_text()
+    assert trace.calls(part)[CALL] == "call"
+
+
+# --- What is made of a timeline ---
+
+
+def check_chrome(text: str) -> list[dict]:
+    """A schema of Chrome's format, as far as we use it; the events."""
+    data = json.loads(text)
+    assert set(data) == {"displayTimeUnit", "traceEvents"}
+    assert data["displayTimeUnit"] in ("ns", "ms")
+    needs = {"M": {"args"}, "X": {"ts", "dur"}, "i": {"ts", "s"},
+             "s": {"ts", "id", "cat"}, "f": {"ts", "id", "cat", "bp"}}
+    slices, named = [], set()
+    for event in data["traceEvents"]:
+        assert set(event) == {"ph", "pid", "tid", "name"} | needs[event["ph"]]
+        assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
+        assert isinstance(event["name"], str) and event["name"]
+        for key in {"ts", "dur"} & set(event):
+            assert isinstance(event[key], (int, float)) and event[key] >= 0
+        if event["name"] == "thread_name":
+            named.add(event["tid"])
+            assert event["args"]["name"]
+        if event["ph"] == "X":
+            slices.append(event)
+        if event["ph"] == "i":
+            assert event["s"] == "t"
+    assert {e["tid"] for e in data["traceEvents"] if e["ph"] != "M"} <= named
+    # Both ends of an arrow lie in a slice of their tracks.
+    ends: dict[int, list[dict]] = {}
+    for event in data["traceEvents"]:
+        if event["ph"] in "sf":
+            ends.setdefault(event["id"], []).append(event)
+            assert any(s["tid"] == event["tid"] and s["ts"] <= event["ts"]
+                       <= round(s["ts"] + s["dur"], 3) for s in slices), event
+    for first, last in ends.values():
+        assert (first["ph"], last["ph"], last["bp"]) == ("s", "f", "e")
+        assert first["ts"] <= last["ts"] and first["name"] == last["name"]
+    # On one CPU one thread runs at a time.
+    for one, next_one in itertools.pairwise(slices):
+        assert round(one["ts"] + one["dur"], 3) <= next_one["ts"]
+    return data["traceEvents"]
+
+
+def test_chrome_s_format():
+    """Times in microseconds, a track for each thread, arrows between them."""
+    line = follow("0 ENTER 0, 125 LEAVE 1, 250 INTERRUPT 1, 500 ENTER 1,"
+                  "1000 INTERRUPT -, 1001 APPEND 0, 1005 TAKE 0, 1010 LEAVE 0")
+    found = check_chrome(json.dumps(timeline.chrome(line, LABELS)))
+    names = {e["tid"]: e["args"]["name"] for e in found
+             if e["name"] == "thread_name"}
+    assert names == {1: "main", 2: "<&>", 3: "idle"}
+    assert [(e["name"], e["tid"], e["ts"], e["dur"])
+            for e in found if e["ph"] == "X"] == [
+        ("runs", 1, 0, 2), ("runs", 2, 2, 6), ("idle", 3, 8, 8.08),
+        ("runs", 1, 16.08, 0.08)]
+    assert [(e["tid"], e["ts"]) for e in found if e["ph"] == "i"] == [
+        (2, 4), (3, 16)]
+    assert [(e["ph"], e["tid"], e["ts"], e["name"]) for e in found
+            if e["ph"] in "sf"] == [("s", 1, 0, "call"), ("f", 2, 2, "call")]
+
+
+def boxes(text: str) -> list[tuple[str, float, float, float]]:
+    """Color, left, top and width of a picture's boxes, but the background."""
+    found = [(r.get("fill"), *(float(r.get(k)) for k in ("x", "y", "width")))
+             for r in tree.fromstring(text).iter(f"{SVG}rect")
+             if r.get("rx") is None]
+    return found
+
+
+def test_the_picture():
+    """Well-formed, everything inside, a row for each thread, and the boxes as
+    long as the slices."""
+    line = follow("0 ENTER 0, 5 APPEND 1, 100 INTERRUPT 0, 101 APPEND 0,"
+                  "102 TAKE 1, 300 ENTER 1, 500 INTERRUPT -, 501 APPEND 1,"
+                  "502 TAKE 1, 1000 ENTER 1")
+    text = timeline.svg(line, LABELS)
+    picture = tree.fromstring(text)
+    width, height = (float(picture.get(k)) for k in ("width", "height"))
+    assert picture.findtext(f"{SVG}title") == "make part3 trace"
+    for element in picture.iter(f"{SVG}text"):
+        x, half = float(element.get("x")), 3.2 * len(element.text)
+        start = x - half if element.get("text-anchor") == "middle" else x
+        assert 0 <= start and start + 2 * half <= width
+        assert 0 < float(element.get("y")) < height
+    shown = [e.text for e in picture.iter(f"{SVG}text")]
+    for word in ("main", "<&>", "idle", "ms", "runs", "interrupt"):
+        assert word in shown
+    legend = height - 30
+    drawn = [b for b in boxes(text) if b[2] < legend]
+    runs = [b for b in drawn if b[0] == timeline.RUNS]
+    idle = [b for b in drawn if b[0] == timeline.IDLES]
+    scale = (idle[0][3]) / 202
+    assert [round(w / scale) for _, _, _, w in runs] == [102, 198, 498]
+    assert len({top for _, _, top, _ in (*runs, *idle)}) == 3
+    for _, x, _, w in drawn:
+        assert 0 < x and x + w <= width - timeline.MARGIN + timeline.THIN
+    marks = re.findall(rf'<path d="M([\d.]+) (\d+)v\d+" '
+                       rf'stroke="{timeline.INTERRUPT}"', text)
+    assert len(marks) == 3  # and the one of the legend among them
+
+
+def test_a_picture_of_one_moment():
+    """Even if no time passed; and with many slices in a pixel only one box."""
+    tree.fromstring(timeline.svg(follow("7 ENTER 0"), LABELS))
+    text = "0 ENTER 0," + ",".join(
+        f"{n} TAKE {n % 2}" for n in range(1, 3000)) + ", 9000000 ENTER 1"
+    assert len(boxes(timeline.svg(follow(text), LABELS))) < 20
+
+
+@pytest.mark.parametrize("span, step", [
+    (120, 20), (40, 5), (0.03, 0.005), (8, 1), (8.1, 2), (1e-6, 2e-7)])
+def test_ticks(span, step):
+    assert timeline.tick_step(span) == pytest.approx(step)
+    assert span / timeline.tick_step(span) <= 8
+
+
+def test_the_table():
+    """Shares add up to 100.0 %, and the longest wait is the longest."""
+    line = follow("0 ENTER 0, 1 APPEND 1, 10000 TAKE 1, 20000 APPEND 2,"
+                  "20000 TAKE 2, 20001 APPEND 1, 30000 APPEND 2, 30000 TAKE 1,"
+                  "30000 TAKE 2, 30000 ENTER 2")
+    assert [p for _, p in timeline.percents(line)] == [
+        "33.4 %", "33.3 %", "33.3 %"]
+    rows = [row.split() for row in timeline.table(line, LABELS)[1:]]
+    assert rows == [["main", "33.4", "%", "0", "0.000", "ms"],
+                    ["<&>", "33.3", "%", "2", "0.160", "ms"],
+                    ["thread", "2", "33.3", "%", "2", "0.000", "ms"]]
+
+
+# --- Real runs ---
+
+
+def shares(printed: str) -> dict[str, float]:
+    return {m[1].strip(): float(m[2]) for m in
+            re.finditer(r"^(\w[\w ]*?) +([\d.]+) % +\d+", printed, re.M)}
+
+
+def traced(part: Path, **choice: str) -> tuple[str, list[dict], str]:
+    """What `make partN trace` printed, the JSON's events, and the picture."""
+    for name in ("trace.json", "trace.svg"):
+        (harness.qemu.build(part) / name).unlink(missing_ok=True)
+    done = make(part.name, "trace", **choice)
+    assert done.returncode == 0, done.stderr
+    build = harness.qemu.build(part)
+    return (done.stdout, check_chrome((build / "trace.json").read_text()),
+            (build / "trace.svg").read_text())
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(2)
+def test_pingpong(part):
+    """Each round trip is two direct switches, by call and by reply."""
+    printed, found, picture = traced(part, DEMO="pingpong")
+    assert "result: 3 after 3 round trips" in printed
+    assert sum(shares(printed).values()) == pytest.approx(100)
+    assert set(shares(printed)) == {"main", "ping", "pong"}
+    assert "direct switches: 6" in printed
+    names = {e["tid"]: e["args"]["name"] for e in found
+             if e["name"] == "thread_name"}
+    calls = [(names[e["tid"]], e["name"]) for e in found if e["ph"] == "s"]
+    assert calls == [("ping", "call"), ("pong", "reply_recv")] * 3
+    for name in names.values():
+        assert f">{name}</text>" in picture
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3)
+@pytest.mark.parametrize("machine", [
+    {}, {"GIC": "3", "EL": "2", "CPU": "max"}], ids=["usual", "v3-EL2-max"])
+def test_share(part, machine):
+    """A third each, in slices of 10 ms that end with an interrupt."""
+    printed, found, picture = traced(part, DEMO="share", **machine)
+    got = shares(printed)
+    assert sum(got.values()) == pytest.approx(100)
+    for name in ("Ada", "Edsger", "Per"):
+        assert abs(got[name] - 33.3) <= 0.2
+    assert "interrupts: 11;" in printed
+    names = {e["tid"]: e["args"]["name"] for e in found
+             if e["name"] == "thread_name"}
+    long = [e for e in found if e["ph"] == "X" and e["dur"] > 100]
+    assert [names[e["tid"]] for e in long] == ["Ada", "Edsger", "Per"] * 4
+    assert all(abs(e["dur"] - 10000) < 20 for e in long)
+    marks = [e for e in found if e["ph"] == "i"]
+    assert [m["tid"] for m in marks] == [e["tid"] for e in long[:-1]]
+    wide = [b for b in boxes(picture) if b[0] == timeline.RUNS and b[3] > 20]
+    assert len(wide) == 12
+    title = tree.fromstring(picture).findtext(f"{SVG}title")
+    assert title == " ".join(
+        ["make part3 trace DEMO=share",
+         *(f"{n}={machine[n]}" for n in ("CPU", "GIC", "EL") if n in machine)])
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3)
+def test_hog(part):
+    """The same each time; the clock has nearly nothing, and needs no more."""
+    printed, _, picture = traced(part, DEMO="hog")
+    again, _, same = traced(part, DEMO="hog")
+    assert (printed, picture) == (again, same)
+    got = shares(printed)
+    assert sum(got.values()) == pytest.approx(100)
+    assert got["hog"] > 99.8
+    assert re.search(r"^clock .*% +5 +10\.\d+ ms$", printed, re.MULTILINE)
+    assert "interrupts: 4;" in printed
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3)
+def test_a_window(part):
+    """FROM and UNTIL choose what the picture and the table show."""
+    printed, found, _ = traced(part, DEMO="hog", FROM="5", UNTIL="25")
+    assert "20.000 ms; interrupts: 2;" in printed
+    assert sum(e["ph"] == "i" for e in found) == 4  # the JSON has them all
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3)
+def test_idle_and_wrapped(part):
+    """While all sleep, nobody runs; lost events are counted, not guessed."""
+    printed, found, _ = traced(part, DEMO="alarm")
+    assert re.search(r"^idle +(99\.\d|100\.0) % +8$", printed, re.M)
+    assert any(e["name"] == "idle" and e["ph"] == "X" for e in found)
+    printed, found, _ = traced(part, DEMO="latency")
+    assert re.search(r"^The ring keeps 4096 events: the first \d+ are lost\.$",
+                     printed, re.MULTILINE)
+    assert sum(shares(printed).values()) == pytest.approx(100)
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(2, 2)
+def test_a_run_that_does_not_end(part, monkeypatch):
+    """It is stopped; the machine's own counter says how far it came."""
+    monkeypatch.setattr(trace, "LIMIT", 2.0)
+    found = trace.watched(part, trace.Wish(Boot(part.name, demo="hog")))
+    assert found.stopped
+    last = found.line.runs[-1]
+    assert found.labels.name(last.thread) == "hog"
+    assert 20 < found.labels.ms(last.end - last.start) < 100_000
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3, 3)
+def test_a_run_that_waits(part, monkeypatch):
+    """Its CPU sleeps, for good, in WFI: time stands still, and the last event
+    is the end."""
+    monkeypatch.setattr(trace, "LIMIT", 2.0)
+    wish = trace.Wish(Boot(part.name, demo="drivers"))
+    found = trace.watched(part, wish)
+    assert found.stopped
+    with pytest.raises(harness.qemu.Wrong, match="did not end in 2 seconds"):
+        trace.drawn(ROOT, wish)
+    assert found.labels.ms(found.line.end - found.line.start) < 1
+
+
+# --- Wrong inputs ---
+
+
+@pytest.mark.ordinary
+@pytest.mark.parametrize("words, variables, says", [
+    (["trace"], {}, "which part? For example: make part"),
+    (["part0", "trace"], {}, "part0-why keeps no trace"),
+    (["part1", "trace"], {"DEMO": "hog"}, "part1-boot keeps no trace"),
+    (["part9", "trace"], {}, '"part9" is no part and no command'),
+    (["part2", "trace"], {"DEMO": "x"}, "part2-ipc has no such demo"),
+    (["part2", "trace"], {"FROM": "-1"}, "FROM=-1: must be a time"),
+    (["part2", "trace"], {"UNTIL": "soon"}, "UNTIL=soon: must be a time"),
+    (["part2", "trace"], {"FROM": "7", "UNTIL": "7"},
+     "must be later than FROM"),
+    (["part2", "trace"], {"DEMO": "pingpong", "FROM": "5000"},
+     "nothing was recorded at that time: the events are from "),
+    (["part2", "trace"], {"MEM": "12"}, "MEM=12: must be 64M to 8G"),
+    (["part2", "trace"], {"DEMO": "pingpong", "ARGS": "caf\u00e9"},
+     "ARGS: must be one line of ASCII"),
+], ids=lambda v: "-".join(v) if isinstance(v, list) else None)
+@pytest.mark.parts(2)
+def test_a_wrong_wish_gets_one_line(words, variables, says):
+    assert says in complaint(make(*words, **variables))
+
+
+# --- The pictures of the book ---
+
+
+@pytest.mark.ordinary
+def test_a_picture_says_what_it_shows():
+    """The title is the command, and leads back to the wish."""
+    for wish in (trace.Wish(Boot("part3", demo="hog")),
+                 trace.Wish(Boot("part3", demo="x", args="a=1 b=<2>", el="2"),
+                            "1", "2.5")):
+        title = timeline.escape(wish.words())
+        assert trace.wished_by(f"<svg>\n<title>{title}</title>") == wish
+    assert trace.wished_by("<title>The superloop</title>") is None
+    for words in ("HOG", "HOG=1", "DEMO='"):
+        with pytest.raises(harness.qemu.Wrong, match="is no command"):
+            trace.wished_by(f"<title>make part3 trace {words}</title>")
+
+
+@pytest.mark.ordinary
+def test_other_compilers():
+    """They make other times, and the same picture but for that."""
+    assert trace.is_like('<a x="1.5"/>', '<a x="22"/>', loose=True)
+    assert not trace.is_like('<a x="1.5"/>', '<a x="22"/>', loose=False)
+    assert not trace.is_like('<a x="1"/>', '<a x="1"/><b/>', loose=True)
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(3)
+def test_a_stale_picture_is_found(tmp_path):
+    """The book's check names it, and `make fill` draws it again."""
+    import book
+    shutil.copytree(ROOT / "book/images", tmp_path / "book/images")
+    for part in harness.PARTS:
+        (tmp_path / part.name).symlink_to(part)
+        (tmp_path / "build").mkdir(exist_ok=True)
+        (tmp_path / "build" / part.name).symlink_to(harness.qemu.build(part))
+    picture = tmp_path / "book/images/part3a-timeline.svg"
+    right = picture.read_text()
+    picture.write_text(right.replace("<rect x=", "<rect  x=", 1))
+    said = ["book/images/part3a-timeline.svg: the timeline is stale: "
+            "run 'make fill'"]
+    assert book.draw_timelines(tmp_path, loose=False, write=False) == said
+    assert book.draw_timelines(tmp_path, loose=False, write=True) == []
+    assert picture.read_text() == right
+    picture.write_text(right.replace("DEMO=share", "DEMO=nothing"))
+    (wrong,) = book.draw_timelines(tmp_path, loose=False, write=False)
+    assert "part3a-timeline.svg: DEMO=nothing: part3-preempt has" in wrong
