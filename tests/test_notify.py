@@ -130,6 +130,7 @@ def test_drivers(boot, part, machine):
     assert run.status == 0
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 @machines
 def test_latency(boot, part, machine):
@@ -215,6 +216,7 @@ def test_race_once_fixed(boot, part, fix):
 
 # --- Idle ---
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 @both_gics
 def test_sleep_is_one_interrupt(recorded, part, gic):
@@ -236,6 +238,7 @@ def test_instructions_are_counted(command, execute, part):
     assert int(run.value("instructions")) > 99_000_000
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 def test_who_waits_for_keys(talk, part):
     """A part 2 that waits for keys looks for them all the time; the driver's
@@ -254,6 +257,7 @@ def test_who_waits_for_keys(talk, part):
 
 # --- Alarms ---
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 def test_cost_of_alarms(command, execute, part):
     """A wake-up costs the same with 10 and with 1,000 alarms set. To set one
@@ -269,6 +273,7 @@ def test_cost_of_alarms(command, execute, part):
     assert (insertions[2] - insertions[1]) / 900 == pytest.approx(each, rel=.02)
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_thousand_alarms(command, execute, part, seed):
@@ -287,6 +292,7 @@ def test_alarms_at_one_time(recorded, part):
         "an interrupt for each alarm"
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 @pytest.mark.parametrize("hog", [0, 1])
 @both_gics
@@ -314,6 +320,7 @@ def test_who_wakes_renews_no_slice(command, execute, part):
     assert run.status == 0
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(3)
 @machines
 def test_backtrace_through_an_interrupt(command, execute, part, machine):
