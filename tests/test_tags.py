@@ -380,6 +380,7 @@ def make_test(tree: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(),
                     reason="not a git repository")
+@pytest.mark.ordinary
 @pytest.mark.long
 @pytest.mark.parametrize("name", [p.name for p in PARTS])
 def test_tag_builds_and_passes_its_tests(name: str, tmp_path: Path) -> None:
