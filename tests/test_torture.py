@@ -352,6 +352,6 @@ def test_gate_is_hit_where_it_is_open(part, tmp_path):
 @pytest.mark.long
 @pytest.mark.parts(3)
 def test_whole_path_is_hit(part, tmp_path):
-    """The same, and every instruction of the call sites, with 200 seeds."""
-    check_shots(guest.build_of(part), range(1, 201), tmp_path,
+    """The same, and every instruction of the call sites, with 500 seeds."""
+    check_shots(guest.build_of(part), range(1, 501), tmp_path,
                 lambda code: {*code.unmasked_gate(), *code.stubs("act")})
