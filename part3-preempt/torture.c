@@ -52,8 +52,8 @@ void torture_load(void)
 {
     note_wait(); // a shot that came in the kernel is over
     torture_pause();
-    // Another interrupt comes first. (The GIC would let the shot go before the
-    // timer's, every time.)
+    // Another interrupt comes first. (QEMU's GIC would let the shot go before
+    // the timer's, every time.)
     if (sysreg_read(isr_el1) & ISR_I)
         return;
     // Knuth, "The Art of Computer Programming", volume 2, section 3.3.4.

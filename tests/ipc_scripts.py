@@ -150,9 +150,8 @@ class SignalRehearsal(Rehearsal):
     """The same with notifications, from part 3 on. In the rehearsal a call
     takes 40 ticks."""
 
-    def __init__(self, rng: random.Random, alarms: bool) -> None:
+    def __init__(self, rng: random.Random) -> None:
         self.clock = 0
-        self.letters = "gtpblz-" if alarms else "gtpbbz-"
         super().__init__(rng)
 
     def notification_count(self) -> int:
@@ -189,7 +188,7 @@ class SignalRehearsal(Rehearsal):
 
     def operation(self) -> str:
         """Any operation."""
-        letter = self.rng.choices(self.letters, (4, 4, 2, 1, 3, .2, 16))[0]
+        letter = self.rng.choices("gtpblz-", (4, 4, 2, 1, 3, .2, 16))[0]
         if letter == "-":
             return super().operation()
         more = {"g": str(self.rng.randrange(4)),
@@ -227,9 +226,9 @@ def random_script(seed: int) -> Script:
     return Rehearsal(random.Random(seed)).perform()
 
 
-def random_signals(seed: int, alarms: bool = True) -> Script:
+def random_signals(seed: int) -> Script:
     """The same, with signals among the calls, and alarms."""
-    return SignalRehearsal(random.Random(seed), alarms).perform()
+    return SignalRehearsal(random.Random(seed)).perform()
 
 
 # --- Wait-for graphs ---

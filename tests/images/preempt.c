@@ -19,7 +19,6 @@ enum {
     CLOCK_MATCH = 0x04,
     CLOCK_IMSC = 0x10,
     CLOCK_LINE = 34,
-    MASKED = DAIF_I << 6, // PSTATE.I, as DAIF has it
 };
 
 static uint64_t ticks(unsigned milliseconds)
@@ -154,7 +153,7 @@ static void count(void *argument)
 static void say_mask(const char *when)
 {
     printf("%s: %s\n", when,
-           sysreg_read(daif) & MASKED ? "masked" : "not masked");
+           sysreg_read(daif) & PSTATE_I ? "masked" : "not masked");
 }
 
 static void mask(void *argument)
@@ -186,7 +185,7 @@ static void check_mask(void)
     join(first);
     join(second);
     printf("in the other thread: %s\n",
-           seen & MASKED ? "masked" : "not masked");
+           seen & PSTATE_I ? "masked" : "not masked");
     say_mask("main");
 }
 
