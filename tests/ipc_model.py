@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reference model of the calls of parts 2 and 3: is this log of events
-possible?
+"""A reference model of the kernel's calls: is this log of events possible?
 
 The model reads events as they come (ipc_trace.py). At each ENTER it works out
 what the call means, by what strata.h promises, and so knows which events must
@@ -8,8 +7,9 @@ follow until the kernel is left: which threads go into the run queue and which
 comes out of it, who leaves, and with which results. The first event that is
 another one is `Impossible`.
 
-strata.h leaves open who runs when. This is what the model holds to, and it
-leaves no choice at all:
+strata.h leaves open who runs when. What follows is the rule of parts 2 and 3
+(Fifo), which leaves no choice at all. That of part 4, where it is another one,
+is in ipc_contexts.py.
 
 - The run queue is first come, first served. The thread that runs is not in it.
 - Whoever becomes ready goes to its end, and the thread that runs runs on,
@@ -53,10 +53,11 @@ first event on.
 """
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ipc_trace import Event, Kind, short
@@ -64,6 +65,8 @@ from ipc_trace import Event, Kind, short
 CAPS = 512           # in the table; number 0 stays empty
 STACK_UNIT = 1024    # a stack begins at a multiple of it, and
 STACK_SMALLEST = 2048
+PRIORITIES = 64
+PRIORITY_NORMAL = 32
 ALARM_BIT = 1 << 16  # what an alarm of demos/script.c signals
 NOBODY = 2**32 - 1   # the thread of an INTERRUPT while the CPU sleeps
 
@@ -103,6 +106,8 @@ class Call(enum.IntEnum):
     BIND_NOTIFICATION = 20
     ALARM = 21
     BIND_INTERRUPT = 22
+    CREATE_CONTEXT = 23  # from part 4 on, and the one that follows
+    BIND_CONTEXT = 24
 
 
 class Error(enum.IntEnum):
@@ -150,9 +155,16 @@ class Thread:
     results: Registers = ()             # what it leaves with
     bound: Notification | None = None   # whose signals end its recv
     interrupted: bool = False           # its results are what it had then
+    # From part 4 on:
+    context: Context | None = None      # its own
+    client: Thread | None = None        # whose message it received last
+    priority: int = 0                   # in a queue: what it ran at
     # Its program, if we know it, and the call that comes next there.
     program: Program | None = None
     next_call: Registers | None = None  # None: none
+
+    def be_ready(self) -> None:
+        self.state, self.queue, self.target = State.READY, None, None
 
 
 @dataclass(eq=False, repr=False)
@@ -177,9 +189,18 @@ class Notification:
     alarm_bits: int = 0
 
 
+@dataclass(eq=False, repr=False)
+class Context:
+    """A scheduling context, from part 4 on. `first` and `last`: see there."""
+    priority: int
+    owner: Thread | None = None
+    first: float = 0
+    last: float = 0
+
+
 @dataclass(frozen=True)
 class Cap:
-    object: Thread | Endpoint | Reply | Notification
+    object: Thread | Endpoint | Reply | Notification | Context
     badge: int = 0
 
 
@@ -187,7 +208,7 @@ class Cap:
 class Expected:
     """An event that must come next."""
     kind: Kind
-    thread: Thread
+    thread: Thread | None     # LEAVE: None, whoever runs then
     results: Registers = ()
     makes: Cap | None = None  # x6 is a new capability, and this is its meaning
     goes_on: bool = False     # the thread goes on without a LEAVE
@@ -195,7 +216,28 @@ class Expected:
     def __str__(self) -> str:
         words = " ".join("_" if x is None else short(x) for x in self.results)
         new = " and a new capability" if self.makes else ""
-        return f"{self.kind.name} of thread {self.thread.number} {words}{new}"
+        who = self.thread.number if self.thread else "?"
+        return f"{self.kind.name} of thread {who} {words}{new}"
+
+    def is_of(self, event: Event) -> bool:
+        """Of this kind, and of this thread?"""
+        return self.thread is not None and (
+            event.kind, event.thread) == (self.kind, self.thread.number)
+
+    def made_up(self) -> Event:
+        """Such an event, with 0 where we don't know better."""
+        assert self.thread
+        words = [word or 0 for word in (*self.results, *[0] * 8)][:8]
+        return Event(0, self.kind, self.thread.number,
+                     tuple(word % 2**64 for word in words))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several outcomes comes next: each is an object, and the events
+    that are still to come if it is this one."""
+    outcomes: list[tuple[object, list[Expected]]]
+    made: Callable[[object], None]  # is told which it was
 
 
 @dataclass(frozen=True)
@@ -230,13 +272,92 @@ def matches(wanted: Registers, x: Sequence[int]) -> bool:
     return all(w is None or w % 2**64 == v for w, v in zip(wanted, x))
 
 
-class Model:
-    def __init__(self, cast: Cast | None = None) -> None:
-        self.cast = cast
-        self.threads: list[Thread] = []
+class Fifo:
+    """Who runs, in parts 2 and 3: the thread that has waited longest."""
+    has_contexts = False
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
         self.run_queue: deque[Thread] = deque()
+
+    def others(self) -> int:
+        """How many threads could run but for the one that does?"""
+        return len(self.run_queue)
+
+    def enqueue(self, thread: Thread, queue: deque[Thread]) -> None:
+        """The thread that runs begins to wait in a queue."""
+        queue.append(thread)
+
+    @contextlib.contextmanager
+    def links_change(self, thread: Thread) -> Iterator[None]:
+        """Within this, `thread` begins to wait for another one, or for none,
+        or for nobody's answer."""
+        yield
+
+    def ready(self, thread: Thread) -> None:
+        """The thread goes to the end of the run queue."""
+        assert thread not in self.run_queue
+        thread.be_ready()
+        self.run_queue.append(thread)
+        self.model.expected.append(Expected(Kind.APPEND, thread))
+
+    def switch(self, thread: Thread) -> None:
+        """The thread that runs waits, and this one runs at once."""
+        thread.be_ready()
+        self.model.running = thread
+
+    def take_yield(self) -> None:
+        """The thread that runs lets the others go first."""
+        self.ready(self.model.running)
+        self.run_next()
+
+    def run_next(self) -> None:
+        """The first thread in the run queue runs. If there is none the CPU
+        sleeps, as long as an alarm may wake it."""
+        model = self.model
+        model.sleeping = not self.run_queue
+        if model.sleeping and not model.alarms:
+            raise Deadlock(())
+        if model.sleeping:
+            return
+        model.running = self.run_queue.popleft()
+        model.expected.append(Expected(Kind.TAKE, model.running))
+
+    def settle(self) -> None:
+        """A call is done, and the kernel is about to be left."""
+
+    def is_preemption(self, event: Event | None) -> bool:
+        """An interrupt came: and the thread that it interrupted goes to the run
+        queue, if `event` comes next?"""
+        return event is not None and not self.model.sleeping and (
+            event.kind, event.thread) == (Kind.APPEND,
+                                          self.model.running.number)
+
+    def preempt(self) -> None:
+        """Another thread goes on, without a LEAVE."""
+        model = self.model
+        model.preemptible = False
+        self.ready(model.running)
+        model.running = self.run_queue.popleft()
+        model.expected.append(Expected(
+            Kind.TAKE, model.running, model.running.results, goes_on=True))
+
+    def alarms_signaled(self) -> None:
+        """An interrupt of the thread that runs did so. A slice's end may come
+        with it."""
+        self.model.preemptible = True
+
+    def call(self, x: Sequence[int]) -> Error | Cap:
+        """A call that is about contexts: there are none."""
+        return Error.CALL
+
+
+class Model:
+    def __init__(self, rule: Callable[[Model], Fifo] = Fifo,
+                 script: Script | None = None) -> None:
+        self.threads: list[Thread] = []
         self.caps: dict[int, Cap] = {}
-        self.expected: deque[Expected] = deque()
+        self.expected: deque[Expected | Choice] = deque()
         self.alarms: list[Notification] = []  # as they are due
         self.sleeping = False  # within a call: no thread can run
         # The time of an INTERRUPT, until the next event tells what it was for.
@@ -245,6 +366,8 @@ class Model:
         self.ending: Ending | None = None
         self.now = 0
         self.running = self.new_thread()
+        self.rule = rule(self)
+        self.cast = Cast(script, self.rule.has_contexts) if script else None
         self.leave(self.running, ())
 
     # --- Events ---
@@ -253,6 +376,7 @@ class Model:
         """Takes the next event, or raises Impossible."""
         if self.interrupted is not None:
             self.serve_interrupt(event)
+        self.choose(event)
         if self.expected:
             self.follow(event)
         elif self.ending:
@@ -261,16 +385,48 @@ class Model:
             self.interrupt(event)
         elif self.sleeping:
             raise Impossible("the CPU sleeps: next is an interrupt")
-        elif self.preemptible and self.is_preemption(event):
-            self.preempt()
+        elif self.preemptible and self.rule.is_preemption(event):
+            self.rule.preempt()
             self.follow(event)
         else:
             self.enter(event)
 
+    def choose(self, event: Event | None) -> None:
+        """If one of several outcomes comes next: which one does this event
+        belong to? (None: the log's end.)"""
+        while self.expected and isinstance(self.expected[0], Choice):
+            choice = self.expected.popleft()
+            here = [(which, events) for which, events in choice.outcomes
+                    if events and event is not None and events[0].is_of(event)]
+            over = [which for which, events in choice.outcomes if not events]
+            if here:
+                tails = [(which, events[1:]) for which, events in here]
+                self.expected.appendleft(replace(choice, outcomes=tails))
+                self.expected.appendleft(here[0][1][0])
+            elif over:
+                choice.made(over[0])
+            else:
+                raise Impossible("next is " + " or ".join(
+                    str(events[0]) for _, events in choice.outcomes))
+
+    def likely(self) -> Expected | None:
+        """What comes next within a call: if there is a choice, the first."""
+        while self.expected:
+            first = self.expected[0]
+            if isinstance(first, Expected):
+                return replace(first, thread=self.running,
+                               results=self.running.results) \
+                    if first.thread is None else first
+            events = first.outcomes[0][1]
+            self.choose(events[0].made_up() if events else None)
+        return None
+
     def follow(self, event: Event) -> None:
         """An event within a call, or an interrupt: we know it already."""
-        wanted = self.expected.popleft()
-        if (event.kind, event.thread) != (wanted.kind, wanted.thread.number):
+        wanted = self.likely()
+        assert wanted and wanted.thread
+        self.expected.popleft()
+        if not wanted.is_of(event):
             raise Impossible(f"next is {wanted}")
         if not matches(wanted.results, event.x):
             raise Impossible(f"wrong results: next is {wanted}")
@@ -296,39 +452,33 @@ class Model:
             thread.interrupted, thread.results = True, event.x
         self.interrupted = event.time
 
-    def is_preemption(self, event: Event | None) -> bool:
-        """Does the thread that was interrupted go to the run queue?"""
-        return event is not None and not self.sleeping and (
-            event.kind, event.thread) == (Kind.APPEND, self.running.number)
-
-    def preempt(self) -> None:
-        """Another thread goes on, without a LEAVE."""
-        self.preemptible = False
-        self.ready(self.running)
-        self.running = self.run_queue.popleft()
-        self.expected.append(Expected(Kind.TAKE, self.running,
-                                      self.running.results, goes_on=True))
+    def due(self) -> list[Notification]:
+        """Those whose alarm is due."""
+        return [n for n in self.alarms if n.alarm_time <= self.now]
 
     def serve_interrupt(self, event: Event | None) -> None:
         """What was the interrupt for? `event` comes next, or the log's end."""
-        now, self.interrupted = self.interrupted or 0, None
-        if self.is_preemption(event):
-            self.preempt()
+        self.now, self.interrupted = self.interrupted or 0, None
+        due = self.due()
+        if self.rule.is_preemption(event) and not (
+                event and self.would_wake(due, event)):
+            self.rule.preempt()
             return
-        if not self.alarms or self.alarms[0].alarm_time > now:
+        if not due:
             raise Impossible("an interrupt for nothing came before it")
-        while self.alarms and self.alarms[0].alarm_time <= now:
-            due = self.alarms.pop(0)
-            self.signal(due, due.alarm_bits)
-        self.preemptible = not self.sleeping
-        if self.sleeping:
-            try:
-                self.run_next()
-            except Deadlock:
-                self.ending = Ending(self.threads, True)
-            if not self.sleeping:
-                self.expected.append(Expected(Kind.LEAVE, self.running,
-                                              self.running.results))
+        for notification in due:
+            self.alarms.remove(notification)
+            self.signal(notification, notification.alarm_bits)
+        if not self.sleeping:
+            self.rule.alarms_signaled()
+            return
+        try:
+            self.rule.run_next()
+            self.rule.settle()
+        except Deadlock:
+            self.ending = Ending(self.threads, True)
+        if not self.sleeping:
+            self.expected.append(Expected(Kind.LEAVE, None))
 
     def leave(self, thread: Thread, x: Sequence[int]) -> None:
         """The thread goes on, with these registers: what will it do next?"""
@@ -361,17 +511,18 @@ class Model:
         thread.message = event.x[1:6]
         try:
             made = self.serve(thread, event.x)
+            self.rule.settle()
         except Deadlock as deadlock:
             self.ending = Ending(self.threads, True, deadlock.args[0])
         else:
             if not self.sleeping:
-                self.expected.append(Expected(Kind.LEAVE, self.running,
-                                              self.running.results, made))
+                self.expected.append(Expected(Kind.LEAVE, None, makes=made))
 
     def end(self) -> Ending:
         """The log ends here."""
         if self.interrupted is not None:
             self.serve_interrupt(None)
+        self.choose(None)
         if self.expected:
             raise Impossible(f"the log ends, but next is {self.expected[0]}")
         if self.ending:
@@ -390,36 +541,14 @@ class Model:
         self.threads.append(Thread(len(self.threads)))
         return self.threads[-1]
 
-    def ready(self, thread: Thread) -> None:
-        """The thread goes to the end of the run queue."""
-        thread.state, thread.queue, thread.target = State.READY, None, None
-        assert thread not in self.run_queue
-        self.run_queue.append(thread)
-        self.expected.append(Expected(Kind.APPEND, thread))
-
-    def run_next(self) -> None:
-        """The first thread in the run queue runs. If there is none the CPU
-        sleeps, as long as an alarm may wake it."""
-        self.sleeping = not self.run_queue
-        if self.sleeping and not self.alarms:
-            raise Deadlock(())
-        if self.sleeping:
-            return
-        self.running = self.run_queue.popleft()
-        self.expected.append(Expected(Kind.TAKE, self.running))
-
-    def switch(self, thread: Thread) -> None:
-        """The thread runs at once."""
-        thread.state, thread.queue, thread.target = State.READY, None, None
-        self.running = thread
-
     def block(self, thread: Thread, state: State, target: Thread | None,
               queue: deque[Thread] | None) -> None:
         """The thread begins to wait."""
-        thread.state, thread.target, thread.since = state, target, self.now
+        with self.rule.links_change(thread):
+            thread.state, thread.target, thread.since = state, target, self.now
         thread.queue = queue
         if queue is not None:
-            queue.append(thread)
+            self.rule.enqueue(thread, queue)
         chain = [thread]
         while (other := chain[-1].target) and other not in chain:
             chain.append(other)
@@ -433,7 +562,7 @@ class Model:
             thread.queue.remove(thread)
         self.let_go(thread)
         thread.results = (error,)
-        self.ready(thread)
+        self.rule.ready(thread)
 
     @staticmethod
     def let_go(thread: Thread) -> None:
@@ -457,6 +586,8 @@ class Model:
         thread.results = (Error.OK,)
         if x[7] <= Call.MINT:
             result = self.call_endpoint(thread, x)
+        elif x[7] in (Call.CREATE_CONTEXT, Call.BIND_CONTEXT):
+            result = self.rule.call(x)
         elif x[7] >= Call.SIGNAL:
             result = self.call_notification(thread, x)
         else:
@@ -508,8 +639,7 @@ class Model:
             case Call.REPLY:
                 return self.reply(thread, self.find(x[6], Reply))
             case Call.YIELD:
-                self.ready(thread)
-                self.run_next()
+                self.rule.take_yield()
                 return None
             case Call.EXIT:
                 return self.exit(thread)
@@ -547,7 +677,7 @@ class Model:
                 if not self.take(notification, thread, Error.OK):
                     self.block(thread, State.WAITING, None,
                                notification.waiters)
-                    self.run_next()
+                    self.rule.run_next()
                 return None
             case Call.POLL:
                 return None if self.take(notification, thread, Error.OK) \
@@ -573,7 +703,7 @@ class Model:
         if not endpoint.receivers:
             sender.badge = badge
             self.block(sender, how, endpoint.server, endpoint.senders)
-            self.run_next()
+            self.rule.run_next()
             return None
         receiver = endpoint.receivers.popleft()
         reply = receiver.reply
@@ -581,31 +711,33 @@ class Model:
         self.deliver(sender.message, receiver, badge)
         if how is State.CALLING and reply:
             self.await_answer(sender, receiver, reply)
-            self.switch(receiver)
+            self.rule.switch(receiver)
             return None
-        self.ready(receiver)
+        self.rule.ready(receiver)
         return Error.OK if how is State.SENDING else Error.DROPPED
 
     def receive(self, receiver: Thread, endpoint: Endpoint,
                 reply: Reply | None, answered: Thread | None) -> None:
         """`answered`: the caller that this thread has just answered."""
-        if receiver.bound and self.take(receiver.bound, receiver,
-                                        Error.SIGNALED):
-            if answered:
-                self.ready(answered)
-            return
-        if not endpoint.senders:
+        signaled = receiver.bound and self.take(receiver.bound, receiver,
+                                                Error.SIGNALED)
+        if not signaled and not endpoint.senders:
+            receiver.client = None
             receiver.reply = reply
             if reply:
                 reply.receiver = receiver
             self.block(receiver, State.RECEIVING, None, endpoint.receivers)
             if answered:
-                self.switch(answered)
+                self.rule.switch(answered)
             else:
-                self.run_next()
+                self.rule.run_next()
             return
+        with self.rule.links_change(receiver):
+            receiver.client = None
         if answered:
-            self.ready(answered)
+            self.rule.ready(answered)
+        if signaled:
+            return
         sender = endpoint.senders.popleft()
         self.deliver(sender.message, receiver, sender.badge)
         if sender.state is State.SENDING:
@@ -619,7 +751,9 @@ class Model:
                      reply: Reply) -> None:
         caller.reply, reply.caller = reply, caller
         # The server is about to run: no cycle, even if it now waits for us.
-        caller.state, caller.target = State.CALLED, server
+        with self.rule.links_change(caller):
+            caller.state, caller.target = State.CALLED, server
+            server.client = caller
         caller.since, caller.queue = self.now, None
 
     def answer(self, thread: Thread, reply: Reply) -> Thread | None:
@@ -636,7 +770,7 @@ class Model:
         caller = self.answer(thread, reply)
         if not caller:
             return Error.NO_CALLER
-        self.ready(caller)
+        self.rule.ready(caller)
         return Error.OK
 
     def reply_recv(self, thread: Thread, endpoint: Endpoint,
@@ -663,13 +797,26 @@ class Model:
         notification.bits = 0
         return True
 
+    @staticmethod
+    def wakes(notification: Notification) -> Thread | None:
+        """Who would get a signal at once?"""
+        thread = notification.bound
+        if notification.waiters:
+            return notification.waiters[0]
+        return thread if thread and thread.state is State.RECEIVING else None
+
+    def would_wake(self, due: list[Notification], event: Event) -> bool:
+        """Is it the first thread that these alarms wake?"""
+        woken = next(filter(None, map(self.wakes, due)), None)
+        return woken is not None and (
+            event.kind, event.thread) == (Kind.APPEND, woken.number)
+
     def signal(self, notification: Notification, bits: int) -> None:
         notification.bits |= bits
-        thread, how = notification.bound, Error.SIGNALED
-        if notification.waiters:
-            thread, how = notification.waiters[0], Error.OK
-        elif not thread or thread.state is not State.RECEIVING:
+        thread = self.wakes(notification)
+        if not thread:
             return
+        how = Error.OK if notification.waiters else Error.SIGNALED
         self.wake(thread, how)
         self.take(notification, thread, how)
 
@@ -694,14 +841,14 @@ class Model:
         if thread.bound:
             thread.bound.bound = thread.bound = None
         self.block(thread, State.ENDED, None, None)
-        self.run_next()
+        self.rule.run_next()
 
     def join(self, thread: Thread, target: Thread | None) -> Error | None:
         if not target:
             return Error.CAP
         if target.state is not State.ENDED:
             self.block(thread, State.JOINING, target, target.joiners)
-            self.run_next()
+            self.rule.run_next()
         return None
 
     def create_thread(self, x: Sequence[int]) -> Error | Cap:
@@ -711,7 +858,7 @@ class Model:
             return Error.FULL
         thread = self.new_thread()
         thread.results = x[2:4]  # the function and its argument
-        self.ready(thread)
+        self.rule.ready(thread)
         return Cap(thread)
 
     def destroy(self, cap: int) -> Error:
@@ -743,6 +890,20 @@ class Script:
     servers: str = "-"
     replies: int = 1
     notifications: int = 0  # from part 3 on
+    priorities: str = ""    # from part 4 on
+    lending: bool = True
+
+    def arguments(self) -> str:
+        """The kernel's command line, but for what all parts know."""
+        return " ".join(filter(None, [
+            f"notifications={self.notifications}" * bool(self.notifications),
+            f"priorities={self.priorities}" * bool(self.priorities),
+            "lending=0" * (not self.lending)]))
+
+    def priority(self, number: int) -> int | None:
+        """A thread's; None: it is passive."""
+        text = ([*self.priorities.split(","), *[""] * 8])[number]
+        return None if text == "-" else int(text or PRIORITY_NORMAL)
 
     def actors(self) -> list[list[str]]:
         """The operations of each thread."""
@@ -753,8 +914,9 @@ class Script:
 class Cast:
     """The threads of a script, each with its program."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, has_contexts: bool = False) -> None:
         self.script = script
+        self.has_contexts = has_contexts
         self.actors = script.actors()
         self.threads: list[int] = []
         self.replies: list[int] = []
@@ -782,6 +944,11 @@ class Cast:
         for _ in range(self.script.notifications):
             x = yield (None, 0, 0, 0, 0, 0, 0, Call.CREATE_NOTIFICATION)
             self.notifications.append(x[6])
+        for number, thread in enumerate(self.threads):
+            priority = self.script.priority(number)
+            if self.has_contexts and priority is not None:
+                x = yield (None, priority, 0, 0, 0, 0, 0, Call.CREATE_CONTEXT)
+                yield (x[6], thread, 0, 0, 0, 0, 0, Call.BIND_CONTEXT)
         for thread in self.threads:
             yield (thread, 0, 0, 0, 0, 0, 0, Call.JOIN)
 
@@ -845,11 +1012,12 @@ def pick(caps: list[int], digit: str) -> int:
     return caps[number] if number < len(caps) else 0
 
 
-def judge(events: Iterable[Event], script: Script | None = None) -> Ending:
+def judge(events: Iterable[Event], script: Script | None = None,
+          rule: Callable[[Model], Fifo] = Fifo) -> Ending:
     """How the run ended that these events are the log of. Raises Impossible
     if there is no such run. If the script is known, the log is a whole run
     of it; otherwise the run may have gone on behind the last event."""
-    model = Model(Cast(script) if script else None)
+    model = Model(rule, script)
     for number, event in enumerate(events):
         try:
             model.step(event)

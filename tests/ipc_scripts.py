@@ -3,11 +3,13 @@
 and wait-for graphs. The same seed always makes the same script."""
 from __future__ import annotations
 
+import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ipc_model import (NOBODY, Cast, Endpoint, Model, Notification, Registers,
-                       Reply, Script, State, Thread)
+from ipc_contexts import Contexts
+from ipc_model import (CAPS, NOBODY, Cast, Endpoint, Fifo, Model, Notification,
+                       Registers, Reply, Script, State, Thread)
 from ipc_trace import Event, Kind
 
 LONGEST = 500  # characters of a program; script.c takes 511
@@ -19,6 +21,7 @@ class Rehearsal:
     """A run that the model makes up, call by call, so that whoever writes a
     program knows what the next call would meet. (Threads that call blindly are
     all stuck after a few calls.)"""
+    rule: type[Fifo] = Fifo
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -29,9 +32,15 @@ class Rehearsal:
                                for _ in range(self.endpoints))
         self.programs: list[list[str]] = [[] for _ in range(self.count)]
         self.notifications = self.notification_count()
-        self.cast = Cast(Script("/" * (self.count - 1), self.servers,
-                                self.replies, self.notifications))
-        self.model = Model()
+        self.like = self.variant(Script("/" * (self.count - 1), self.servers,
+                                        self.replies, self.notifications))
+        self.cast = Cast(self.like, self.rule.has_contexts)
+        self.model = Model(self.rule if self.like.lending else
+                           functools.partial(Contexts, lending=False))
+
+    def variant(self, script: Script) -> Script:
+        """The script, with what else there is to say of it."""
+        return script
 
     def notification_count(self) -> int:
         return 0
@@ -42,13 +51,18 @@ class Rehearsal:
         entered = tuple(4096 if word is None else word for word in call)
         number = self.model.running.number
         self.model.step(Event(0, Kind.ENTER, number, entered))
+        return self.follow()
+
+    def follow(self) -> list[int]:
+        """What comes within a call, or an interrupt."""
         x = [0] * 8
-        while self.model.expected:
-            wanted = self.model.expected[0]
-            x = [w or 0 for w in (*wanted.results, *[0] * 8)][:8]
-            x[6] = len(self.model.caps) + 1 if wanted.makes else x[6]
-            self.model.step(Event(0, wanted.kind, wanted.thread.number,
-                                  tuple(w % 2**64 for w in x)))
+        while wanted := self.model.likely():
+            event = wanted.made_up()
+            x = list(event.x)
+            if wanted.makes:
+                x[6] = next(n for n in range(1, CAPS)
+                            if n not in self.model.caps)
+            self.model.step(replace(event, x=tuple(x)))
         return x
 
     def perform_operation(self, number: int, operation: str) -> None:
@@ -78,7 +92,7 @@ class Rehearsal:
         call = self.cast.call(number, 0, operation)
         endpoint = self.model.find(call[0] or 0, Endpoint)
         reply = self.model.find(call[6] or 0, Reply)
-        others = len(self.model.run_queue) > 1
+        others = self.model.rule.others() > 1
         match operation[0]:
             case "s" | "c":
                 return bool(endpoint and (endpoint.receivers or (
@@ -137,8 +151,8 @@ class Rehearsal:
                 self.act((0, 0, 0, 0, 0, 0, 0, 9))
         # One that never ran does something: script.c knows no empty program
         # at the end of the line.
-        return Script("/".join(",".join(p or "y") for p in self.programs),
-                      self.servers, self.replies, self.notifications)
+        return replace(self.like, program="/".join(
+            ",".join(p or "y") for p in self.programs))
 
     def objects(self) -> list[str]:
         """The operations that destroy all objects."""
@@ -169,11 +183,7 @@ class SignalRehearsal(Rehearsal):
             self.model.step(Event(self.clock, Kind.INTERRUPT, number,
                                   (0,) * 8))
             self.model.serve_interrupt(None)
-            while self.model.expected:
-                wanted = self.model.expected[0]
-                words = [w or 0 for w in (*wanted.results, *[0] * 8)][:8]
-                self.model.step(Event(0, wanted.kind, wanted.thread.number,
-                                      tuple(w % 2**64 for w in words)))
+            self.follow()
         return x
 
     def alarm_time(self) -> int:
@@ -198,7 +208,7 @@ class SignalRehearsal(Rehearsal):
     def promising(self, operation: str, number: int) -> bool:
         call = self.cast.call(number, 0, operation)
         notification = self.model.find(call[0] or 0, Notification)
-        others = len(self.model.run_queue) > 1 or bool(self.model.alarms)
+        others = self.model.rule.others() > 1 or bool(self.model.alarms)
         match operation[0]:
             case "t":
                 return bool(notification and (notification.bits or others))
@@ -221,6 +231,28 @@ class SignalRehearsal(Rehearsal):
                 *(f"z{n}" for n in range(self.notifications))]
 
 
+class ContextRehearsal(SignalRehearsal):
+    """The same with priorities, from part 4 on. Most servers are known, since
+    callers that wait lend to them; some threads are passive."""
+    rule = Contexts
+
+    def notification_count(self) -> int:
+        return self.rng.randint(1, 3)
+
+    def variant(self, script: Script) -> Script:
+        sort = self.rng.choice(("any", "any", "few", "equal"))
+        choice = {"any": ("-", "5", "10", "20", "31", "32", "33", "40", "63"),
+                  "few": ("-", "20", "20", "32", "40", "40"),
+                  "equal": ("-", "32", "32", "32")}[sort]
+        digits = "01234567"[:self.count]
+        self.servers = "".join(
+            self.rng.choice(digits) if self.rng.random() < .6 else server
+            for server in script.servers)
+        return replace(
+            script, servers=self.servers, lending=self.rng.random() < .8,
+            priorities=",".join(self.rng.choices(choice, k=self.count)))
+
+
 def random_script(seed: int) -> Script:
     """Threads that make all sorts of calls, most of which do something."""
     return Rehearsal(random.Random(seed)).perform()
@@ -229,6 +261,11 @@ def random_script(seed: int) -> Script:
 def random_signals(seed: int) -> Script:
     """The same, with signals among the calls, and alarms."""
     return SignalRehearsal(random.Random(seed)).perform()
+
+
+def random_contexts(seed: int) -> Script:
+    """The same, with priorities, and with lending or without."""
+    return ContextRehearsal(random.Random(seed)).perform()
 
 
 # --- Wait-for graphs ---

@@ -27,12 +27,16 @@ KEYS = {2: {"call_reply_0", "call_reply_4", "send_waiting", "call_empty",
         3: {"null_syscall", "signal", "signal_waiting", "ntfn_pingpong",
             "irq_ack", "interrupt", "irq_to_driver", "tick_switch",
             "alarm_set", "alarm_wake", "destroy_bound",
-            "masked_mint", "masked_destroy", "masked_exit", "masked_longest"}}
+            "masked_mint", "masked_destroy", "masked_exit", "masked_longest"},
+        4: {"preempt_wake", "wake_block", "preempt_ready", "wake_ready",
+            "signal_lower", "irq_to_urgent_driver", "call_passive_0",
+            "call_urgent_0", "call_low_0", "call_chain", "yield_ready",
+            "queue_behind"}}
 SCALED = ("call_reply_0", "call_reply_4", "send_waiting", "call_empty",
           "nbrecv_empty", "yield_alone")
 NOT_EXACT = {"yield_switch", "tick_switch"}  # as the table shows
 SELDOM = {"tick_switch": 200, "destroy_bound": 20, "masked_destroy": 50,
-          "masked_exit": 100}  # others: a thousand times at least
+          "masked_exit": 70}  # others: a thousand times at least
 FIELDS = {"part": str, "key": str, "instructions": int, "min": int, "max": int,
           "n": int, "cpus": int, "sel4": (int, type(None)), "target": (int, type(None))}
 
@@ -156,6 +160,74 @@ def test_how_long_interrupts_are_masked(counted, part: Path) -> None:
                for wait in waits.values())
 
 
+def means(found: list[bench.Figure], key: str) -> dict[int, int]:
+    """The figures of a key, by what they were counted for."""
+    return {f.threads: f.mean for f in found if f.key == key}
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("keys", [
+    ["preempt_wake"], ["wake_block"], ["preempt_ready"], ["wake_ready"],
+    ["signal_lower"], ["yield_switch"], ["yield_alone", "yield_ready"]],
+    ids=lambda keys: keys[0])
+def test_many_ready_cost_no_more(counted, part: Path, keys: list[str]) -> None:
+    """To pick, to wake and to block is as much work with dozens of threads as
+    with a few, blocked, ready at the same priority, or at lower ones."""
+    found = counted(part)
+    mine = {(key, n): mean for key in keys
+            for n, mean in means(found, key).items()}
+    counts = [n for _, n in mine]
+    assert min(counts) < 16 and max(counts) > 40
+    assert len(set(mine.values())) == 1, mine
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_an_urgent_driver_does_not_wait(counted, part: Path) -> None:
+    """It runs instead of whom the interrupt has interrupted."""
+    found = counted(part)
+    assert (figure(found, "interrupt").max
+            < figure(found, "irq_to_urgent_driver").min
+            < 0.7 * figure(found, "irq_to_driver").min)
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_calls_lend(counted, part: Path) -> None:
+    """A server runs on its caller's context, whether it has one or not. One of
+    its own that is more urgent has to be picked."""
+    found = counted(part)
+    passive, low, urgent = (figure(found, key).mean for key in (
+        "call_passive_0", "call_low_0", "call_urgent_0"))
+    assert passive <= low < passive + 16 and urgent > 1.5 * passive
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_a_chain_is_walked(counted, part: Path) -> None:
+    """Each server more costs a call and its answer, and a few instructions for
+    every link that there is already."""
+    times = means(counted(part), "call_chain")
+    assert list(times) == [1, 2, 4, 8]
+    one = figure(counted(part), "call_low_0").mean
+    assert abs(times[1] - one) < 16
+    each = [(times[2 * n] - times[n]) / n for n in (1, 2, 4)]
+    assert one < each[0] < each[1] < each[2] < 1.5 * one
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_a_place_in_the_queue(counted, part: Path) -> None:
+    """It is searched from the end: a few instructions for each that is less
+    urgent."""
+    times = means(counted(part), "queue_behind")
+    assert list(times) == [0, 16, 32]
+    assert times[32] - times[16] == times[16] - times[0]
+    each, rest = divmod(times[32] - times[0], 32)
+    assert rest == 0 and 0 < each < 10
+
+
 @pytest.mark.parts(2)
 def test_the_same_again(counted, part: Path) -> None:
     """Another boot gives the same figures, all of them."""
@@ -169,12 +241,14 @@ def test_make_bench(counted) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads((ROOT / "build" / "bench.json").read_text())
     for row in rows:
-        of = "alarms" if row["key"].startswith("alarm_") else "threads"
+        of = {"alarm_set": "alarms", "alarm_wake": "alarms",
+              "call_chain": "servers", "queue_behind": "senders"}.get(
+                  row["key"], "threads")
         assert row.keys() == FIELDS.keys() | {of}
         assert isinstance(row[of], int)
         assert all(isinstance(row[k], kind) for k, kind in FIELDS.items())
         assert row["cpus"] == 1
-    assert [(r["part"], r["key"], r.get("threads", r.get("alarms")),
+    assert [(r["part"], r["key"], r[bench.known(r["key"]).of],
              r["instructions"], r["min"], r["max"], r["n"]) for r in rows] == [
         (part.name, f.key, f.threads, f.mean, f.min, f.max, f.count)
         for part in bench.parts(ROOT) for f in counted(part)]

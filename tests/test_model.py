@@ -21,7 +21,8 @@ import pytest
 import guest
 from conftest import Lab, elf_of
 from harness import Run
-from ipc_model import (CAPS, Call, Ending, Error, Impossible, Script,
+from ipc_contexts import rule_of
+from ipc_model import (CAPS, Call, Ending, Error, Fifo, Impossible, Script,
                        error_of, judge, name)
 from ipc_scripts import Graph, random_script
 from ipc_trace import Event, Kind, Log, script, traced
@@ -39,9 +40,9 @@ def accepted(boot: Callable[..., Run],
     def accepted(part: Path, which: Script,
                  check: bool = False) -> tuple[Log, Ending]:
         log = script(boot, part, which.program, which.servers, which.replies,
-                     check)
+                     check, which.arguments())
         try:
-            ending = judge(log.events, which)
+            ending = judge(log.events, which, rule_of(part, which.lending))
         except Impossible as why:
             raise AssertionError(f"{which}: {why}") from None
         assert_reported(log.run, ending, which)
@@ -86,6 +87,11 @@ def table(run: Run) -> list[tuple[str, ...]]:
                       r"(\d+) us)? *$", run.output.partition(head)[2], re.M)
 
 
+def has_contexts(part: Path) -> bool:
+    """From part 4 on contexts run, not threads."""
+    return rule_of(part) is not Fifo
+
+
 # --- The numbers ---
 
 @pytest.mark.parts(2)
@@ -100,7 +106,9 @@ def test_numbers(part):
         == {error.name: int(error) for error in Error
             if signals or error is not Error.SIGNALED}
     calls = re.findall(r"^    SYS_(\w+),", text, re.M)
-    last = Call.BIND_INTERRUPT if signals else Call.DESTROY
+    contexts = "SYS_BIND_CONTEXT" in text  # from part 4 on
+    last = Call.BIND_CONTEXT if contexts else Call.BIND_INTERRUPT if signals \
+        else Call.DESTROY
     assert calls == [call.name for call in Call if call <= last]
     assert f"CAPS = {CAPS}," in (part / "cap.h").read_text()
 
@@ -130,6 +138,8 @@ def told(events: list[Event]) -> Iterator[str]:
                 yield f"  {who} -> run queue"
             case Kind.TAKE:
                 yield f"  run queue -> {who}"
+            case Kind.LEND:
+                yield f"  {who} lends"
 
 
 # What a script is about, the script, and its log, up to where it gets dull.
@@ -280,11 +290,102 @@ EXAMPLES = {
 }
 
 
+# What of it is otherwise from part 4 on: the server runs on its caller's
+# context, and is preempted when it has answered; one that answers on its own
+# context goes by the queue; and who waits for a busy server runs it.
+WITH_CONTEXTS = {
+    "call to a waiting server: straight to it, past the run queue": """
+        main: join
+          run queue -> actor 0
+        actor 0 begins
+        actor 0: recv
+          run queue -> actor 1
+        actor 1 begins
+        actor 1: call
+          actor 1 lends
+        actor 0 gets OK, 1000, badge 2
+        actor 0: reply
+          actor 1 -> run queue
+          actor 0 -> run queue
+          run queue -> actor 1
+        actor 1 gets OK, 1, badge 0
+        actor 1: exit
+          run queue -> actor 0
+        actor 0 gets OK
+        actor 0: exit
+          main -> run queue
+          run queue -> main
+        main gets OK
+        """,
+    "reply_recv where the next caller waits already": """
+        main: join
+          run queue -> actor 0
+        actor 0 begins
+        actor 0: call
+          run queue -> actor 1
+        actor 1 begins
+        actor 1: call
+          run queue -> actor 2
+        actor 2 begins
+        actor 2: recv
+        actor 2 gets OK, 0, badge 1
+        actor 2: reply_recv
+          actor 0 -> run queue
+        actor 2 gets OK, 1000, badge 2
+        actor 2: reply_recv
+          actor 1 -> run queue
+          run queue -> actor 0
+        actor 0 gets OK, 2001, badge 0
+        actor 0: send
+          actor 2 -> run queue
+        actor 0 gets OK
+        """,
+    "a server that ends, and one that forgets a caller": """
+        main: join
+          run queue -> actor 0
+        actor 0 begins
+        actor 0: recv
+          run queue -> actor 1
+        actor 1 begins
+        actor 1: call
+          actor 1 lends
+        actor 0 gets OK, 1000, badge 2
+        actor 0: recv
+          actor 1 -> run queue
+          run queue -> actor 1
+        actor 1 gets DROPPED
+        actor 1: exit
+          run queue -> actor 2
+        actor 2 begins
+        actor 2: call
+          actor 2 lends
+        actor 0 gets OK, 2000, badge 3
+        actor 0: exit
+          main -> run queue
+          actor 2 -> run queue
+          run queue -> actor 2
+        actor 2 gets DROPPED
+        """,
+    "a deadlock: the call that closes the cycle is the last event": """
+        main: join
+          run queue -> actor 0
+        actor 0 begins
+        actor 0: call
+          run queue -> actor 1
+          actor 0 lends
+        actor 1 begins
+        actor 1: call
+        """,
+}
+
+
 @pytest.mark.parts(2)
 @pytest.mark.parametrize("about", EXAMPLES)
 def test_example(accepted, part, about):
     """This is what happens, event by event."""
     which, wanted = EXAMPLES[about]
+    if has_contexts(part):
+        wanted = WITH_CONTEXTS.get(about, wanted)
     log, ending = accepted(part, which, check=True)
     lines = [line.removeprefix(" " * 8) for line in wanted.splitlines()
              if line.strip()]
@@ -329,8 +430,11 @@ def test_random_programs(accepted, part):
     meet every outcome of every call, and every way a run can end."""
     runs = run_seeds(accepted, part, range(40))
     seen = {pair for log, _ in runs for pair in outcomes(log.events)}
-    assert seen == {(call, error) for call, errors in OUTCOMES.items()
-                    for error in errors.split()}
+    wanted = {(call, error) for call, errors in OUTCOMES.items()
+              for error in errors.split()}
+    if has_contexts(part):  # each thread of a script is given one
+        wanted |= {(Call.CREATE_CONTEXT, "OK"), (Call.BIND_CONTEXT, "OK")}
+    assert seen == wanted
     assert {(end.deadlock, bool(end.cycle)) for _, end in runs} \
         == {(False, False), (True, False), (True, True)}
 
@@ -353,7 +457,7 @@ def test_demos(boot, part, demo, args):
     needs no script to know what a call must do."""
     log = traced(boot, part, demo, args)
     assert not log.lost
-    ending = judge(log.events)
+    ending = judge(log.events, rule=rule_of(part))
     assert ending.deadlock == ("deadlock" in log.run.output)
 
 
@@ -428,9 +532,10 @@ CHANGES: dict[str, Callable[[list[Event], int], list[Event] | None]] = {
 }
 
 
-def is_possible(events: list[Event], which: Script | None) -> bool:
+def is_possible(part: Path, events: list[Event], which: Script | None,
+                lending: bool = True) -> bool:
     try:
-        judge(events, which)
+        judge(events, which, rule_of(part, lending))
     except Impossible:
         return False
     return True
@@ -463,7 +568,7 @@ def test_model_is_strict(accepted, part, record_property):
                     if changed and (known or at < len(log.events) - 1):
                         made[sort, known] += 1
                         found[sort, known] += not is_possible(
-                            changed, which if known else None)
+                            part, changed, which if known else None)
     for sort, known in made:
         figure = f"{found[sort, known]} of {made[sort, known]} rejected"
         title = f"{sort}{'' if known else ', script not known'}"

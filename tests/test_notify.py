@@ -16,6 +16,7 @@ import guest
 import harness
 import ipc_trace
 from harness import Run, Session
+from ipc_model import Call
 from ipc_trace import Event, Kind
 from test_exceptions import assert_reported, backtrace, registers
 from test_preempt import both_gics, machines, said
@@ -115,19 +116,55 @@ LINES = ["one", "tpo\b\bwo", "never\x15three", "four", "five", "six", "seven"]
 EDITED = ["one", "two", "three", "four", "five", "six", "seven"]
 
 
-@pytest.mark.parts(3)
+def type_lines(lines: list[str]) -> bytes:
+    """These lines, and the end of input."""
+    return guest.keys("".join(line + "\r" for line in lines) + "\x04")
+
+
+def lines_got(run: Run) -> list[tuple[str, str]]:
+    """Which client of the demo got what, in the order in which they say so."""
+    return re.findall(r"(Ada|Edsger) got: (.*)$", run.output, re.M)
+
+
+@pytest.mark.parts(3, 3)
 @machines
 def test_drivers(boot, part, machine):
     """Each line that is typed comes out whole and once, at the client whose
     turn it is."""
-    typed = guest.keys("".join(line + "\r" for line in LINES) + "\x04")
-    run = boot(part, "drivers", typed=typed, **machine)
-    got = re.findall(r"(Ada|Edsger) got: (.*)$", run.output, re.M)
+    run = boot(part, "drivers", typed=type_lines(LINES), **machine)
+    got = lines_got(run)
     assert [line for _, line in got] == EDITED
     assert [who for who, _ in got] == [("Ada", "Edsger")[n % 2]
                                        for n in range(len(EDITED))]
     assert run.result() == f"{len(EDITED)} lines"
     assert run.status == 0
+
+
+def in_order_for_each(got: list[tuple[str, str]], lines: list[str]) -> bool:
+    """Did each client get its lines in the order in which they were typed?"""
+    numbers = {who: [lines.index(line) for client, line in got if client == who]
+               for who in ("Ada", "Edsger")}
+    return all(mine == sorted(mine) for mine in numbers.values())
+
+
+@pytest.mark.parts(4)
+@machines
+def test_drivers_on_contexts(boot, part, machine):
+    """The lines go out in the order in which they were typed, each whole and
+    once. But what takes turns is contexts: one client, and the driver on its
+    context, are through with several lines while the other client, which has
+    one too, waits for its slice."""
+    log = ipc_trace.traced(boot, part, "drivers", typed=type_lines(LINES),
+                           **machine)
+    given = [b"".join(word.to_bytes(8, "little") for word in e.x[2:6])
+             for e in log.events
+             if e.kind == Kind.ENTER and e.x[7] == Call.REPLY and not e.x[1]]
+    assert [line.rstrip(b"\0").decode() for line in given] == EDITED
+    got = lines_got(log.run)
+    assert sorted(line for _, line in got) == sorted(EDITED)
+    assert in_order_for_each(got, EDITED)
+    assert log.run.result() == f"{len(EDITED)} lines"
+    assert log.run.status == 0
 
 
 @pytest.mark.ordinary
@@ -488,15 +525,20 @@ def test_each_key_reaches_the_driver(talk_to, part):
     assert session.finish() == 0
 
 
+MANY = [f"line {n} " + chr(97 + n % 26) * (n % 20) for n in range(200)]
+
+
 @pytest.mark.parts(3)
 def test_drivers_with_bursts(boot, part):
-    """Hundreds of lines at once come out, each once and in order."""
-    lines = [f"line {n} " + chr(97 + n % 26) * (n % 20) for n in range(200)]
-    typed = guest.keys("".join(line + "\r" for line in lines) + "\x04")
-    run = boot(part, "drivers", typed=typed)
+    """Hundreds of lines at once come out, each once and in order, at least for
+    each client."""
+    run = boot(part, "drivers", typed=type_lines(MANY))
     # An echo may tear a client's line apart on the screen; most are whole.
-    got = [line for line in re.findall(r"got: (.*)$", run.output, re.M)
-           if line in lines]
-    assert len(got) >= 180
-    assert got == [line for line in lines if line in got]
+    got = [(who, line) for who, line in lines_got(run) if line in MANY]
+    lines = [line for _, line in got]
+    assert len(lines) >= 180
+    assert len(set(lines)) == len(lines)
+    if part == harness.PARTS[3]:
+        assert lines == sorted(lines, key=MANY.index)
+    assert in_order_for_each(got, MANY)
     assert run.result() == "200 lines"

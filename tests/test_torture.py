@@ -23,6 +23,7 @@ import pytest
 
 import guest
 import harness
+from ipc_contexts import rule_of
 from ipc_model import NOBODY, Impossible, Script, judge
 from ipc_scripts import random_script, random_signals
 from ipc_trace import Kind, Log, script, traced
@@ -95,12 +96,12 @@ def test_results_are_the_same_on_other_machines(boot, part, machine):
 
 # --- Random programs, and the model ---
 
-def assert_possible(log: Log, which: Script, seed: int) -> None:
+def assert_possible(part: Path, log: Log, which: Script, seed: int) -> None:
     """The log is possible, and what it ends with is what the kernel reports.
     (The operations are counted in a variable that all threads share, and so a
     count may be lost: see the demo race.)"""
     try:
-        ending = judge(log.events, which)
+        ending = judge(log.events, which, rule_of(part, which.lending))
     except Impossible as why:
         raise AssertionError(f"torture={seed} {which}: {why}") from None
     if ending.deadlock:
@@ -117,16 +118,14 @@ def assert_possible(log: Log, which: Script, seed: int) -> None:
 def tortured(boot, part: Path, which: Script, seed: int, check: bool,
              **machine: str) -> Log:
     return script(boot, part, which.program, which.servers, which.replies,
-                  check, f"torture={seed}" + f" notifications="
-                  f"{which.notifications}" * bool(which.notifications),
-                  **machine)
+                  check, f"torture={seed} {which.arguments()}", **machine)
 
 
 def check_scripts(boot, part: Path, seeds: range, **machine: str) -> None:
     def one(seed: int) -> int:
         which = random_signals(seed) if seed % 2 else random_script(seed)
         log = tortured(boot, part, which, seed + 1, check=True, **machine)
-        assert_possible(log, which, seed + 1)
+        assert_possible(part, log, which, seed + 1)
         return interrupts(log)
     assert sum(guest.at_once(one, seeds)) >= 2 * len(seeds)
 
@@ -167,8 +166,8 @@ def test_signals_and_alarms(boot, part):
     def one(seed: int) -> set[bool]:
         which = random_signals(seed)
         log = script(boot, part, which.program, which.servers, which.replies,
-                     seed % 4 == 0, f"notifications={which.notifications}")
-        assert_possible(log, which, 0)
+                     seed % 4 == 0, which.arguments())
+        assert_possible(part, log, which, 0)
         return {e.thread == NOBODY for e in log.events
                 if e.kind == Kind.INTERRUPT}
     assert set.union(*guest.at_once(one, range(12))) == {True, False}

@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 
 import harness
+import ipc_trace
 import ring
 import timeline
 import trace
 from harness import ROOT, make
 from ring import NOBODY, Event, Kind
 from test_make import complaint
-from timeline import Labels, Span
+from timeline import Labels, Span, Timeline
 from transcript import Boot
 
 SVG = "{http://www.w3.org/2000/svg}"
 MHZ = 62_500_000
-CALL = 2    # of the kernel's calls, by number
+CALL = timeline.CALL
 
 LABELS = Labels("make part3 trace", MHZ, {0: "main", 1: "<&>"},
                 ["send", "nbsend", "call"])
@@ -31,12 +32,14 @@ LABELS = Labels("make part3 trace", MHZ, {0: "main", 1: "<&>"},
 
 def events(text: str) -> list[Event]:
     """Events from "time KIND thread", with commas; "-" is nobody. What enters
-    does so with a call."""
+    does so with a call, or, as the kind SEND, with a send."""
     out = []
     for words in text.split(","):
         time, kind, who = words.split()
         thread = NOBODY if who == "-" else int(who)
-        out.append(Event(int(time), Kind[kind], thread, (0,) * 7 + (CALL,)))
+        call = 0 if kind == "SEND" else CALL
+        out.append(Event(int(time), Kind[kind.replace("SEND", "ENTER")],
+                         thread, (0,) * 7 + (call,)))
     return out
 
 
@@ -90,6 +93,71 @@ def test_nobody():
     assert LABELS.name(NOBODY) == "idle"
 
 
+def test_nobody_is_taken():
+    """From part 4 on the kernel says when the CPU begins to idle."""
+    line = follow("0 ENTER 0, 40 TAKE -, 90 INTERRUPT -, 180 INTERRUPT -,"
+                  "181 APPEND 0, 182 TAKE 0, 185 LEAVE 0, 200 ENTER 0")
+    assert line.runs == [Span(0, 0, 40), Span(NOBODY, 40, 182),
+                         Span(0, 182, 200)]
+    assert line.waits == [Span(0, 181, 182)]
+
+
+def test_lending():
+    """A thread runs on the context of the one that the kernel names after it
+    was taken, or before it goes on; on its own, if none is named."""
+    line = follow("0 ENTER 3, 4 LEND 3, 5 LEAVE 1, 20 ENTER 1, 21 LEAVE 3,"
+                  "30 ENTER 3, 31 APPEND 2, 34 TAKE 2, 35 LEND 3, 36 LEAVE 2,"
+                  "40 ENTER 2, 44 LEAVE 2, 48 APPEND 0, 50 TAKE 0, 60 LEAVE 0")
+    assert line.runs == [Span(3, 0, 5), Span(1, 5, 21, 3), Span(3, 21, 34),
+                         Span(2, 34, 50, 3), Span(0, 50, 60)]
+    assert line.lends() == [Span(3, 5, 21), Span(3, 34, 50)]
+    assert line.arrows == [timeline.Arrow(0, 3, 5, 1, CALL),
+                           timeline.Arrow(20, 1, 21, 3, CALL)]
+    assert line.between(10, 40).runs == [
+        Span(1, 10, 21, 3), Span(3, 21, 34), Span(2, 34, 40, 3)]
+    assert line.between(10, 15).threads() == [1, 3]
+
+
+def test_another_context():
+    """A thread that is taken while it runs goes on on another context: it
+    waited for nobody, and nobody was switched to."""
+    line = follow("0 TAKE 1, 1 LEND 3, 2 LEAVE 1, 10 INTERRUPT 1, 11 TAKE 1,"
+                  "12 LEND 2, 20 INTERRUPT 1, 21 TAKE 1, 30 ENTER 1")
+    assert line.runs == [Span(1, 0, 11, 3), Span(1, 11, 21, 2),
+                         Span(1, 21, 30)]
+    assert line.waits == [Span(1, 0, 0)]  # before the first TAKE
+    rows = [row.split() for row in timeline.table(line, LABELS)[1:]]
+    assert [row[-3] for row in rows] == ["0", "0", "0"]
+
+
+def test_a_thread_that_is_alone():
+    """One that yields to itself runs on: that is one slice."""
+    line = follow("0 ENTER 0, 1 APPEND 0, 2 TAKE 0, 3 LEAVE 0, 9 ENTER 0")
+    assert line.runs == [Span(0, 0, 9)]
+
+
+def test_a_loan_that_came_to_nothing():
+    """The server is preempted before the call is over."""
+    line = follow("0 ENTER 3, 1 LEND 3, 2 APPEND 1, 3 TAKE 2, 4 LEAVE 2,"
+                  "9 ENTER 2, 10 TAKE 1, 11 LEAVE 1, 12 ENTER 1")
+    assert line.runs == [Span(3, 0, 3), Span(2, 3, 10), Span(1, 10, 12)]
+    assert not line.arrows
+
+
+def test_a_reply_is_awaited():
+    """From the call until the caller is ready, or goes on; not if the call
+    failed."""
+    line = follow("0 ENTER 0, 5 TAKE 1, 6 LEAVE 1, 30 SEND 1, 34 LEAVE 0,"
+                  "40 ENTER 0, 41 LEAVE 0, 50 ENTER 0, 51 APPEND 0, 52 TAKE 1,"
+                  "60 ENTER 1, 61 TAKE 0, 62 LEAVE 0, 70 INTERRUPT 0,"
+                  "71 APPEND 1, 72 TAKE 1, 80 ENTER 1")
+    assert line.awaits == [Span(0, 0, 34), Span(1, 60, 71)]
+    line = follow("0 ENTER 0, 5 TAKE 1, 6 LEAVE 1", end=50)
+    assert line.awaits == [Span(0, 0, 50)]
+    part = line.between(20, 30)
+    assert part.awaits == [Span(0, 20, 30)] and part.threads() == [0, 1]
+
+
 @pytest.mark.parametrize("first, runs", [
     ("5 ENTER 1", [Span(1, 5, 9), Span(0, 9, 10)]),
     ("5 INTERRUPT 1", [Span(1, 5, 9), Span(0, 9, 10)]),
@@ -97,12 +165,18 @@ def test_nobody():
     ("5 TAKE 1", [Span(1, 5, 9), Span(0, 9, 10)]),
     ("5 LEAVE 1", [Span(1, 5, 9), Span(0, 9, 10)]),
     ("5 INTERRUPT -", [Span(NOBODY, 5, 9), Span(0, 9, 10)]),
+    ("5 TAKE -", [Span(NOBODY, 5, 9), Span(0, 9, 10)]),
+    ("5 LEND 2", [Span(0, 9, 10)]),
+    ("5 LEND 2, 6 LEAVE 1", [Span(1, 6, 9, 2), Span(0, 9, 10)]),
+    ("5 LEND 2, 6 ENTER 1", [Span(1, 5, 9, 2), Span(0, 9, 10)]),
 ])
 def test_it_may_begin_anywhere(first, runs):
     """The oldest events may be lost: the first tells who ran, if it can."""
     line = follow(first + ", 9 TAKE 0, 10 LEAVE 0")
     assert line.runs == runs
-    assert sum(map(line.share, line.threads())) == 1
+    known = sum(s.end - s.start for s in runs) / (line.end - line.start)
+    assert sum(map(line.share, line.threads())) == pytest.approx(known)
+    assert sum(map(line.paid, line.threads())) == pytest.approx(known)
 
 
 def test_the_end():
@@ -160,7 +234,7 @@ def test_a_wrapped_ring(tmp_path):
     assert [e.time for e in found] == [6, 7, 8, 9] and lost == 6
 
 
-@pytest.mark.parametrize("kind", [0, 6, 2**32 - 1])
+@pytest.mark.parametrize("kind", [0, 7, 2**32 - 1])
 def test_an_unknown_kind(tmp_path, kind):
     memory = ring_file(tmp_path, 1, [record(0, kind)])
     with pytest.raises(harness.qemu.Wrong, match=f"an event of kind {kind},"):
@@ -185,7 +259,8 @@ def test_the_kernel_is_as_the_tool_thinks(part):
     kinds = re.findall(r"^    TRACE_([A-Z]+)(?: = 1)?,",
                        (part / "trace.h").read_text(), re.MULTILINE)
     assert kinds == [kind.name for kind in Kind][:len(kinds)]
-    assert len(kinds) == (4 if part.name == "part2-ipc" else len(Kind))
+    assert len(kinds) == {"part2-ipc": 4, "part3-preempt": 5}.get(
+        part.name, len(Kind))
     fields = re.findall(r"^    [^/*\n]*?\b(\w+)(?:\[\w+\])?;",
                         (part / "thread.h").read_text(), re.MULTILINE)
     begin = fields.index("all")
@@ -206,7 +281,9 @@ def check_chrome(text: str) -> list[dict]:
              "s": {"ts", "id", "cat"}, "f": {"ts", "id", "cat", "bp"}}
     slices, named = [], set()
     for event in data["traceEvents"]:
-        assert set(event) == {"ph", "pid", "tid", "name"} | needs[event["ph"]]
+        lent = {"args"} & set(event) if event["ph"] == "X" else set()
+        assert set(event) == ({"ph", "pid", "tid", "name"} | lent |
+                              needs[event["ph"]])
         assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
         assert isinstance(event["name"], str) and event["name"]
         for key in {"ts", "dur"} & set(event):
@@ -216,9 +293,13 @@ def check_chrome(text: str) -> list[dict]:
             assert event["args"]["name"]
         if event["ph"] == "X":
             slices.append(event)
+            assert not lent or set(event["args"]) == {"lender"}
         if event["ph"] == "i":
             assert event["s"] == "t"
     assert {e["tid"] for e in data["traceEvents"] if e["ph"] != "M"} <= named
+    names = {e["args"]["name"] for e in data["traceEvents"]
+             if e["name"] == "thread_name"}
+    assert {s["args"]["lender"] for s in slices if "args" in s} <= names
     # Both ends of an arrow lie in a slice of their tracks.
     ends: dict[int, list[dict]] = {}
     for event in data["traceEvents"]:
@@ -253,6 +334,17 @@ def test_chrome_s_format():
             if e["ph"] in "sf"] == [("s", 1, 0, "call"), ("f", 2, 2, "call")]
 
 
+def test_who_lends_in_chrome_s_format():
+    """The slice of who runs names the lender."""
+    line = follow("0 ENTER 0, 4 LEND 0, 5 LEAVE 1, 20 ENTER 1, 21 LEAVE 0,"
+                  "30 ENTER 0")
+    found = check_chrome(json.dumps(timeline.chrome(line, LABELS)))
+    assert [(e["tid"], e.get("args")) for e in found if e["ph"] == "X"] == [
+        (1, None), (2, {"lender": "main"}), (1, None)]
+    assert [(e["ph"], e["tid"]) for e in found if e["ph"] in "sf"] == [
+        ("s", 1), ("f", 2), ("s", 2), ("f", 1)]
+
+
 def boxes(text: str) -> list[tuple[str, float, float, float]]:
     """Color, left, top and width of a picture's boxes, but the background."""
     found = [(r.get("fill"), *(float(r.get(k)) for k in ("x", "y", "width")))
@@ -265,7 +357,7 @@ def test_the_picture():
     """Well-formed, everything inside, a row for each thread, and the boxes as
     long as the slices."""
     line = follow("0 ENTER 0, 5 APPEND 1, 100 INTERRUPT 0, 101 APPEND 0,"
-                  "102 TAKE 1, 300 ENTER 1, 500 INTERRUPT -, 501 APPEND 1,"
+                  "102 TAKE 1, 300 SEND 1, 500 INTERRUPT -, 501 APPEND 1,"
                   "502 TAKE 1, 1000 ENTER 1")
     text = timeline.svg(line, LABELS)
     picture = tree.fromstring(text)
@@ -291,6 +383,41 @@ def test_the_picture():
     marks = re.findall(rf'<path d="M([\d.]+) (\d+)v\d+" '
                        rf'stroke="{timeline.INTERRUPT}"', text)
     assert len(marks) == 3  # and the one of the legend among them
+
+
+def test_the_picture_of_a_call():
+    """In the caller's row a line until it is answered, and a box while another
+    runs on its context. The legend has them if the picture has."""
+    calls = "0 ENTER 0, 100 TAKE 1,{} 101 LEAVE 1, 300 SEND 1, 400 LEAVE 0,"
+    rest = "500 ENTER 0"
+    lent = timeline.svg(follow(calls.format("100 LEND 0,") + rest), LABELS)
+    kept = timeline.svg(follow(calls.format("") + rest), LABELS)
+    none = timeline.svg(follow("0 SEND 0, 100 TAKE 1, 500 SEND 1"), LABELS)
+
+    def drawn(text: str, color: str) -> list[tuple[float, float]]:
+        """Middle and width, without the legend's."""
+        picture = tree.fromstring(text)
+        return [(float(r.get("y")) + float(r.get("height")) / 2,
+                 float(r.get("width"))) for r in picture.iter(f"{SVG}rect")
+                if r.get("fill") == color][:-1]
+
+    (row, whole), = drawn(lent, timeline.AWAITS)
+    assert drawn(kept, timeline.AWAITS) == [(row, whole)]
+    (other, part), = drawn(lent, timeline.LENDS)
+    assert other == row == timeline.TOP + timeline.ROW / 2
+    assert part == pytest.approx(whole * 300 / 400, abs=0.2)
+    assert "awaits" in lent and "lends" in lent
+    assert "awaits" in kept and "lends" not in kept
+    assert "awaits" not in none and "lends" not in none
+    for text in (lent, kept):
+        picture = tree.fromstring(text)
+        for element in picture.iter(f"{SVG}text"):
+            assert float(element.get("y")) < float(picture.get("height"))
+            right = float(element.get("x")) + 6.4 * len(element.text)
+            assert right < timeline.WIDTH or element.get("text-anchor")
+    said = tree.fromstring(lent).findtext(f"{SVG}desc")
+    assert said.endswith("For 60.0 % of the time, another ran on the context "
+                         "of main. Longest wait for a reply: main, 0.0 ms.")
 
 
 def test_a_picture_of_one_moment():
@@ -319,6 +446,23 @@ def test_the_table():
     assert rows == [["main", "33.4", "%", "0", "0.000", "ms"],
                     ["<&>", "33.3", "%", "2", "0.160", "ms"],
                     ["thread", "2", "33.3", "%", "2", "0.000", "ms"]]
+
+
+def test_the_table_of_who_paid():
+    """What a server runs on its client's context, the client pays for. The
+    column is there only if that tells more than the shares."""
+    lent = "0 ENTER 0, 300 TAKE 1,{} 900 TAKE -, 1000 INTERRUPT -"
+    line = follow(lent.format("300 LEND 0,"))
+    head, *rows = timeline.table(line, LABELS)
+    assert head.split("  ")[-3:] == ["paid for", "switched to", "longest wait"]
+    assert [row.split()[1:6] for row in rows] == [
+        ["30.0", "%", "90.0", "%", "0"], ["60.0", "%", "0.0", "%", "1"],
+        ["10.0", "%", "1"]]
+    assert len(rows[0]) == len(rows[1]) == len(head)
+    plain = timeline.table(follow(lent.format("")), LABELS)
+    assert "paid" not in plain[0] and plain[2].split()[1:4] == [
+        "60.0", "%", "1"]
+    assert rows[2].index("1", 20) - plain[3].index("1", 20) == len("  paid for")
 
 
 # --- Real runs ---
@@ -380,7 +524,7 @@ def test_share(part, machine):
     assert len(wide) == 12
     title = tree.fromstring(picture).findtext(f"{SVG}title")
     assert title == " ".join(
-        ["make part3 trace DEMO=share",
+        [f"make {part.name.partition('-')[0]} trace DEMO=share",
          *(f"{n}={machine[n]}" for n in ("CPU", "GIC", "EL") if n in machine)])
 
 
@@ -396,6 +540,71 @@ def test_hog(part):
     assert got["hog"] > 99.8
     assert re.search(r"^clock .*% +5 +10\.\d+ ms$", printed, re.MULTILINE)
     assert "interrupts: 4;" in printed
+
+
+@pytest.mark.parts(2)
+@pytest.mark.parametrize("demo", ["calc", "mailbox", "pipeline"])
+def test_who_enters_is_who_runs(boot, part, demo):
+    """What each event says about who runs is what the timeline says; on one
+    CPU one thread runs at any time."""
+    log = ipc_trace.traced(boot, part, demo)
+    assert not log.lost
+    line = timeline.timeline(log.events)
+    for last, span in itertools.pairwise(line.runs):
+        assert last.end == span.start
+        assert (last.thread, last.lender) != (span.thread, span.lender)
+    inside = (Kind.ENTER, Kind.LEAVE, Kind.INTERRUPT)
+    for event in (e for e in log.events if e.kind in inside):
+        assert any(s.thread == event.thread and s.start <= event.time <= s.end
+                   for s in line.runs), event
+    lends = [e for e in log.events if e.kind == Kind.LEND]
+    assert len(line.lends()) == len(lends)
+    if demo == "calc":  # who lends waits for the reply
+        for span in line.lends():
+            assert any(a.thread == span.thread and
+                       a.start <= span.start <= a.end for a in line.awaits)
+        assert bool(lends) == (part.name >= "part4")
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_lending_in_bully(part):
+    """The server runs at once, and the urgent client pays for it."""
+    printed, found, picture = traced(part, DEMO="bully", UNTIL="100")
+    assert re.search(r"^server +4\.\d % +0\.0 % +4 ", printed, re.MULTILINE)
+    assert re.search(r"^urgent +0\.0 % +4\.\d % +9 ", printed, re.MULTILINE)
+    assert re.search(r"^bully +(8\d\.\d) % +\1 % +5 +1\.0\d\d ms$", printed,
+                     re.MULTILINE)
+    assert "direct switches: 7" in printed
+    names = {e["tid"]: e["args"]["name"] for e in found
+             if e["name"] == "thread_name"}
+    first = [e for e in found if e.get("ts", 1e9) < 100_000]
+    served = [e for e in first if "args" in e]
+    assert [names[e["tid"]] for e in served] == ["server"] * 4
+    for e in served:
+        assert e["args"] == {"lender": "urgent"}
+        assert 1000 <= e["dur"] < 1005
+    assert [e["name"] for e in first if e["ph"] == "s"] == [
+        "reply_recv", *["call", "reply_recv"] * 3]
+    waits = [b for b in boxes(picture) if b[0] == timeline.AWAITS]
+    lends = [b for b in boxes(picture) if b[0] == timeline.LENDS]
+    assert len(waits) == len(lends) == 5  # the legend's among them
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_inversion_in_bully(part):
+    """Without lending the urgent client waits until the bully is done, and
+    nobody pays for another."""
+    printed, found, picture = traced(part, DEMO="bully", ARGS="lending=0",
+                                     UNTIL="100")
+    assert "paid for" not in printed and "lends" not in picture
+    assert not any("args" in e for e in found if e["ph"] == "X")
+    longest = max(b[3] for b in boxes(picture) if b[0] == timeline.AWAITS)
+    runs = max(b[3] for b in boxes(picture) if b[0] == timeline.RUNS)
+    assert longest / runs == pytest.approx(71 / 70, abs=0.005)
+    said = tree.fromstring(picture).findtext(f"{SVG}desc")
+    assert said.endswith("Longest wait for a reply: urgent, 71.0 ms.")
 
 
 @pytest.mark.ordinary
@@ -501,12 +710,13 @@ def test_other_compilers():
 def test_a_stale_picture_is_found(tmp_path):
     """The book's check names it, and `make fill` draws it again."""
     import book
-    shutil.copytree(ROOT / "book/images", tmp_path / "book/images")
+    picture = tmp_path / "book/images/part3a-timeline.svg"
+    picture.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "book/images/part3a-timeline.svg", picture)
     for part in harness.PARTS:
         (tmp_path / part.name).symlink_to(part)
         (tmp_path / "build").mkdir(exist_ok=True)
         (tmp_path / "build" / part.name).symlink_to(harness.qemu.build(part))
-    picture = tmp_path / "book/images/part3a-timeline.svg"
     right = picture.read_text()
     picture.write_text(right.replace("<rect x=", "<rect  x=", 1))
     said = ["book/images/part3a-timeline.svg: the timeline is stale: "

@@ -13,7 +13,8 @@ build/bench.json: a list of objects
 
 one for each key and number of threads; "instructions" is the mean, "sel4" and
 "target" are null where there is no such figure. What is about alarms has
-"alarms", the number of those that are set, instead of "threads".
+"alarms", the number of those that are set, instead of "threads"; what is about
+a chain or a queue has "servers" or "senders".
 """
 from __future__ import annotations
 
@@ -69,6 +70,21 @@ OPERATIONS = {
                              317, 260),
     "alarm_set": Operation("alarm, due after all others", of="alarms"),
     "alarm_wake": Operation("alarm that wakes a thread, and back", of="alarms"),
+    "preempt_wake": Operation("signal, until the more urgent thread runs",
+                              497, 260),
+    "wake_block": Operation("the same, and back when it waits again"),
+    "preempt_ready": Operation("preempt_wake while an equal is ready"),
+    "wake_ready": Operation("wake_block while an equal is ready"),
+    "signal_lower": Operation("signal that wakes a less urgent thread"),
+    "irq_to_urgent_driver": Operation("interrupt, until its urgent driver runs",
+                                      336, 280),
+    "call_passive_0": Operation("call of a server without a context", 409, 330),
+    "call_urgent_0": Operation("call of a more urgent server"),
+    "call_low_0": Operation("call of a less urgent server"),
+    "call_chain": Operation("call that goes through servers", of="servers"),
+    "yield_ready": Operation("yield while less urgent threads are ready"),
+    "queue_behind": Operation("send that passes less urgent senders by",
+                              of="senders"),
     "destroy_bound": Operation("destroy, with every line bound to it"),
     "masked_mint": Operation("wait of an interrupt: mint, the table is full"),
     "masked_destroy": Operation("wait of an interrupt: destroy_bound"),
@@ -226,7 +242,9 @@ def report(part: str, found: list[Figure]) -> str:
     lines = [f"{part}: instructions, exact (cortex-a53, one CPU)", "",
              *operation_table(found)]
     for of, more in (("threads", "threads and endpoints"),
-                     ("alarms", "alarms that are set")):
+                     ("alarms", "alarms that are set"),
+                     ("servers", "servers, each calling the next"),
+                     ("senders", "senders in the queue")):
         if scaling := scaling_table(found, of):
             lines += ["", f"mean, with more {more}", "", *scaling]
     return "\n".join(lines)

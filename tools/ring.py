@@ -36,6 +36,8 @@ class Kind(enum.IntEnum):
     APPEND = 3     # a thread is put into the run queue
     TAKE = 4       # a thread is taken out of it
     INTERRUPT = 5  # a thread is interrupted (from part 3 on)
+    LEND = 6       # the thread on whose context the next one runs (from
+                   # part 4 on)
 
 
 @dataclass(frozen=True)

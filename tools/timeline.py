@@ -3,9 +3,9 @@
 timeline as a file in Chrome's trace format, as a picture, and as a table.
 
 A thread's time includes what the kernel does on its behalf: it runs from the
-moment at which the kernel picks it until the kernel picks another. The kernel
-says nothing when it begins to idle; so the CPU idles from the last event before
-the interrupt that ended it.
+moment at which the kernel picks it until the kernel picks another. From part 4
+on the kernel says when it begins to idle. Before, it says nothing; so the CPU
+idles from the last event before the interrupt that ended it.
 """
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
 from ring import NOBODY, Event, Kind
+
+CALL = 2    # SYS_CALL: the call that waits for a reply
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,19 @@ class Span:
     thread: int
     start: int          # in ticks
     end: int
+    lender: int | None = None   # on whose context it ran; None: on its own
+
+    @property
+    def payer(self) -> int:
+        """Whose context it ran on."""
+        return self.thread if self.lender is None else self.lender
 
     def within(self, start: int, end: int) -> Span | None:
         """What of it lies between two times; None: nothing. One that is over
         within the tick in which it began is something, too."""
         first, last = max(self.start, start), min(self.end, end)
         inside = first < last or first == last == self.start == self.end
-        return Span(self.thread, first, last) if inside else None
+        return replace(self, start=first, end=last) if inside else None
 
 
 @dataclass(frozen=True)
@@ -52,24 +60,40 @@ class Timeline:
     end: int
     runs: list[Span] = field(default_factory=list)
     waits: list[Span] = field(default_factory=list)  # ready, but others run
+    awaits: list[Span] = field(default_factory=list)  # called, has no reply
     interrupts: list[tuple[int, int]] = field(default_factory=list)  # time, who
     arrows: list[Arrow] = field(default_factory=list)
 
     def threads(self) -> list[int]:
-        """All that ran or waited; who idled comes last."""
-        return sorted({s.thread for s in (*self.runs, *self.waits)})
+        """All that ran, waited or lent; who idled comes last."""
+        return sorted({s.payer for s in self.runs} |
+                      {s.thread for s in (*self.runs, *self.waits,
+                                          *self.awaits)})
+
+    def part(self, runs: list[Span]) -> float:
+        """How much of the time these are, from 0 to 1."""
+        spent = sum(s.end - s.start for s in runs)
+        return spent / max(1, self.end - self.start)
 
     def share(self, thread: int) -> float:
-        """Its part of the time, from 0 to 1."""
-        spent = sum(s.end - s.start for s in self.runs if s.thread == thread)
-        return spent / max(1, self.end - self.start)
+        """The part of the time in which a thread ran."""
+        return self.part([s for s in self.runs if s.thread == thread])
+
+    def paid(self, thread: int) -> float:
+        """The part of the time in which it, or another, ran on its context."""
+        return self.part([s for s in self.runs if s.payer == thread])
+
+    def lends(self) -> list[Span]:
+        """When others run on a thread's context."""
+        return [Span(s.payer, s.start, s.end) for s in self.runs
+                if s.lender is not None]
 
     def between(self, start: int, end: int) -> Timeline:
         """The same, but only what was between two times."""
         def cut(spans: list[Span]) -> list[Span]:
             return [part for s in spans if (part := s.within(start, end))]
         return Timeline(
-            start, end, cut(self.runs), cut(self.waits),
+            start, end, cut(self.runs), cut(self.waits), cut(self.awaits),
             [i for i in self.interrupts if start <= i[0] <= end],
             [a for a in self.arrows if start <= a.came <= end])
 
@@ -80,41 +104,72 @@ class Reader:
     def __init__(self, start: int) -> None:
         self.line = Timeline(start, start)
         self.running: int | None = None     # None: not known yet
+        self.lender: int | None = None      # on whose context; None: its own
         self.since = start
         self.last = start                   # the time of the event before
         self.entered: Event | None = None   # who is in the kernel, and why
+        self.taken = False                  # was that a TAKE?
+        self.lent: int | None = None        # who lends to the one that leaves
         self.ready: dict[int, int] = {}     # who waits, and since when
+        self.calls: dict[int, int] = {}     # who awaits a reply, and since when
 
-    def switch(self, thread: int, time: int) -> None:
-        """From now on this thread runs."""
-        if thread == self.running:
-            return
+    def switch(self, thread: int, time: int, lender: int | None = None) -> None:
+        """From now on this thread runs, on its context or a lender's."""
         self.close(time)
-        self.running, self.since = thread, time
+        self.running, self.since, self.lender = thread, time, lender
 
     def close(self, time: int) -> None:
-        if self.running is not None:
-            self.line.runs.append(Span(self.running, self.since, time))
+        """Until now the same one ran. If it goes on, its span grows."""
+        if self.running is None:
+            return
+        runs = self.line.runs
+        span = Span(self.running, self.since, time, self.lender)
+        if runs and replace(runs[-1], start=span.start, end=span.end) == span:
+            span = replace(runs.pop(), end=time)
+        runs.append(span)
 
     def enter(self, event: Event) -> None:
         self.found_running(event)
         self.entered = event
+        if event.x[7] == CALL:
+            self.calls[event.thread] = event.time
 
     def leave(self, event: Event) -> None:
+        self.answered(event)
         entered, self.entered = self.entered, None
-        if entered and event.thread != self.running:
+        lent, self.lent = self.lent, None
+        if event.thread == self.running:
+            return
+        if entered:
             self.line.arrows.append(Arrow(entered.time, entered.thread,
                                           event.time, event.thread,
                                           entered.x[7]))
-        self.switch(event.thread, event.time)
+        self.switch(event.thread, event.time, lent)
 
     def append(self, event: Event) -> None:
+        self.answered(event)
         self.ready[event.thread] = event.time
 
     def take(self, event: Event) -> None:
-        since = self.ready.pop(event.thread, self.line.start)
-        self.line.waits.append(Span(event.thread, since, event.time))
+        if event.thread in self.ready or event.thread not in (
+                NOBODY, self.running):  # else it goes on, on another context
+            since = self.ready.pop(event.thread, self.line.start)
+            self.line.waits.append(Span(event.thread, since, event.time))
         self.switch(event.thread, event.time)
+
+    def lend(self, event: Event) -> None:
+        """Says it of the TAKE just before, or of the LEAVE that follows."""
+        if self.taken:
+            self.lender = event.thread
+        else:
+            self.lent = event.thread
+
+    def answered(self, event: Event) -> None:
+        """If it waited for a reply, that is over. (It did not if it is still
+        the one that runs: its call failed.)"""
+        since = self.calls.pop(event.thread, None)
+        if since is not None and event.thread != self.running:
+            self.line.awaits.append(Span(event.thread, since, event.time))
 
     def interrupt(self, event: Event) -> None:
         if event.thread == NOBODY:
@@ -125,16 +180,20 @@ class Reader:
     def found_running(self, event: Event) -> None:
         """Where the ring begins in the middle, this says who ran before."""
         if self.running is None:
-            self.running = event.thread
+            self.running, self.lender = event.thread, self.lent
+        self.lent = None
 
     def read(self, event: Event) -> None:
         getattr(self, event.kind.name.lower())(event)
-        self.last = event.time
+        self.last, self.taken = event.time, event.kind == Kind.TAKE
 
     def finish(self, end: int) -> Timeline:
         self.close(end)
         self.line.waits += [Span(thread, since, end)
                             for thread, since in self.ready.items()]
+        self.line.awaits += [Span(thread, since, end)
+                             for thread, since in self.calls.items()
+                             if thread != self.running]
         self.line.end = end
         return self.line
 
@@ -196,7 +255,9 @@ def chrome(line: Timeline, labels: Labels) -> dict[str, object]:
                 event("M", thread, "thread_sort_index",
                       args={"sort_index": track})]
     out += [event("X", s.thread, "idle" if s.thread == NOBODY else "runs",
-                  s.start, dur=round(labels.us(s.end) - labels.us(s.start), 3))
+                  s.start, dur=round(labels.us(s.end) - labels.us(s.start), 3),
+                  **({} if s.lender is None else
+                     {"args": {"lender": labels.name(s.lender)}}))
             for s in line.runs]
     out += [event("i", thread, "interrupt", time, s="t")
             for time, thread in line.interrupts]
@@ -215,6 +276,7 @@ Place = Callable[[float], float]    # ticks -> pixels from the left
 WIDTH, ROW, BAR = 480, 30, 18
 TOP, MARGIN = 42, 14
 RUNS, WAITS, IDLES, INTERRUPT = "#4f7fb8", "#cfe0f3", "#d8d5ca", "#b03a2e"
+LENDS, AWAITS = "#e3a535", "#6b6b6b"
 LETTER = 7.4        # pixels: as wide as a letter is, at most
 THIN = 1.5          # pixels: the narrowest box
 TITLE = 56          # letters that there is room for
@@ -256,22 +318,37 @@ def axis(line: Timeline, labels: Labels, place: Place,
     return out + [f'<text x="{MARGIN}" y="{bottom + 20}">ms</text>']
 
 
-def legend(line: Timeline, y: int) -> list[str]:
-    """What the colors mean, of those that are there."""
-    kinds = [(RUNS, 12, "runs"), (WAITS, 6, "ready, but another runs")]
-    if any(s.thread == NOBODY for s in line.runs):
-        kinds.append((IDLES, 12, "idle"))
+def keys(kinds: list[tuple[str, int, str]], y: int) -> tuple[list[str], float]:
+    """A row of the legend, and how far it goes to the right."""
     out, x = [], float(MARGIN)
     for color, height, text in kinds:
         out += [f'<rect x="{x:g}" y="{y - height / 2 - 5:g}" width="16" '
                 f'height="{height}" fill="{color}"/>',
                 f'<text x="{x + 22:g}" y="{y}">{text}</text>']
         x += 22 + 6.4 * len(text) + 14
+    return out, x
+
+
+def legend(line: Timeline, y: int) -> tuple[list[str], int]:
+    """What the colors mean, of those that are there, and how far it goes
+    down. The second row is about calls."""
+    kinds = [(RUNS, 12, "runs"), (WAITS, 6, "ready, but another runs")]
+    if any(s.thread == NOBODY for s in line.runs):
+        kinds.append((IDLES, 12, "idle"))
+    out, x = keys(kinds, y)
     if line.interrupts:
         out += [f'<path d="M{x + 4:g} {y - 14}v18" stroke="{INTERRUPT}" '
                 'stroke-width="2"/>',
                 f'<text x="{x + 12:g}" y="{y}">interrupt</text>']
-    return out
+    kinds = []
+    if line.awaits:
+        kinds.append((AWAITS, 2, "awaits a reply"))
+    if line.lends():
+        kinds.append((LENDS, 10, "lends: another runs on its context"))
+    if kinds:
+        y += 22
+        out += keys(kinds, y)[0]
+    return out, y
 
 
 def shortened(title: str) -> str:
@@ -282,8 +359,17 @@ def described(line: Timeline, labels: Labels) -> str:
     """The picture in words, for those who can't see it."""
     shares = ", ".join(f"{labels.name(t)} {p}" for t, p in percents(line))
     first, last = labels.ms(line.start), labels.ms(line.end)
-    return (f"From {first:.1f} to {last:.1f} ms. Of this time ran: {shares}. "
+    text = (f"From {first:.1f} to {last:.1f} ms. Of this time ran: {shares}. "
             f"Interrupts: {len(line.interrupts)}.")
+    if lends := line.lends():
+        names = sorted({labels.name(s.thread) for s in lends})
+        text += (f" For {100 * line.part(lends):.1f} % of the time, another "
+                 f"ran on the context of {', '.join(names)}.")
+    if line.awaits:
+        wait = max(line.awaits, key=lambda s: s.end - s.start)
+        text += (f" Longest wait for a reply: {labels.name(wait.thread)}, "
+                 f"{labels.ms(wait.end - wait.start):.1f} ms.")
+    return text
 
 
 def svg(line: Timeline, labels: Labels) -> str:
@@ -298,12 +384,14 @@ def svg(line: Timeline, labels: Labels) -> str:
         return left + (time - line.start) * scale
 
     bottom = TOP + ROW * len(threads)
-    height = bottom + 62
+    meanings, last = legend(line, bottom + 46)
+    height = last + 16
     body = axis(line, labels, place, bottom)
     for row, thread in enumerate(threads):
         top = TOP + ROW * row + (ROW - BAR) // 2
-        runs = [s for s in line.runs if s.thread == thread]
-        waits = [s for s in line.waits if s.thread == thread]
+        runs, waits, awaits, lends = (
+            [s for s in spans if s.thread == thread] for spans in
+            (line.runs, line.waits, line.awaits, line.lends()))
         marks = {round(place(time), 1)
                  for time, who in line.interrupts if who == thread}
         body += [f'<text x="{MARGIN}" y="{top + BAR - 4}" font-weight="bold">'
@@ -311,6 +399,8 @@ def svg(line: Timeline, labels: Labels) -> str:
                  *bars(waits, place, top + BAR / 2 - 3, 6, WAITS),
                  *bars(runs, place, top, BAR,
                        IDLES if thread == NOBODY else RUNS),
+                 *bars(lends, place, top + BAR / 2 - 5, 10, LENDS),
+                 *bars(awaits, place, top + BAR / 2 - 1, 2, AWAITS),
                  *(f'<path d="M{x:g} {top - 3}v{BAR + 6}" '
                    f'stroke="{INTERRUPT}" stroke-width="2"/>'
                    for x in sorted(marks))]
@@ -323,16 +413,18 @@ def svg(line: Timeline, labels: Labels) -> str:
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#fdfdfb"/>',
         f'<text x="{MARGIN}" y="26" font-family="monospace">'
         f'{escape(shortened(labels.title))}</text>',
-        *body, *legend(line, bottom + 46), "</svg>", ""])
+        *body, *meanings, "</svg>", ""])
 
 
 # --- The table ---
 
 
-def percents(line: Timeline) -> list[tuple[int, str]]:
+def percents(line: Timeline,
+             share: Callable[[Timeline, int], float] = Timeline.share,
+             ) -> list[tuple[int, str]]:
     """Each thread's share in percent. They add up to 100: the ones that lose
     most by being rounded down are rounded up."""
-    exact = {t: 1000 * line.share(t) for t in line.threads()}
+    exact = {t: 1000 * share(line, t) for t in line.threads()}
     down = {t: math.floor(value) for t, value in exact.items()}
     missing = round(sum(exact.values())) - sum(down.values())
     for t in sorted(exact, key=lambda t: down[t] - exact[t])[:missing]:
@@ -341,17 +433,24 @@ def percents(line: Timeline) -> list[tuple[int, str]]:
 
 
 def table(line: Timeline, labels: Labels) -> list[str]:
-    """A line for each thread: its share, how often it was switched to, and how
-    long it had to wait, at most, while it could have run."""
-    switched = Counter(s.thread for s in line.runs[1:])
+    """A line for each thread: its share; what its context paid for, if that is
+    not the same for all; how often it was switched to; and how long it had to
+    wait, at most, while it could have run."""
+    switched = Counter(s.thread for last, s in itertools.pairwise(line.runs)
+                       if s.thread != last.thread)
     longest: dict[int, int] = {}
     for s in line.waits:
         longest[s.thread] = max(longest.get(s.thread, 0), s.end - s.start)
-    width = max(len(labels.name(t)) for t in line.threads())
-    out = [f"{'thread':<{max(width, 6)}}     share  switched to  longest wait"]
-    for thread, share in percents(line):
-        wait = ("" if thread == NOBODY else
-                f"{labels.ms(longest.get(thread, 0)):.3f} ms")
-        out.append(f"{labels.name(thread):<{max(width, 6)}} {share:>9} "
+    width = max(6, *(len(labels.name(t)) for t in line.threads()))
+    shares, paid = percents(line), dict(percents(line, Timeline.paid))
+    lent = paid != dict(shares)
+    out = [f"{'thread':<{width}}     share{'  paid for' * lent}"
+           "  switched to  longest wait"]
+    for thread, share in shares:
+        pays = f" {paid[thread]:>9}" * lent
+        wait = f"{labels.ms(longest.get(thread, 0)):.3f} ms"
+        if thread == NOBODY:
+            pays, wait = " " * len(pays), ""
+        out.append(f"{labels.name(thread):<{width}} {share:>9}{pays} "
                    f"{switched[thread]:>12}  {wait:>12}".rstrip())
     return out

@@ -5,6 +5,9 @@
 #include "../cap.h"
 #include "../thread.h"
 #include "demo.h"
+#if __has_include("../schedcontext.h")
+#include "../schedcontext.h"
+#endif
 
 enum { GUESTS = 512, ROUNDS = 20 };
 
@@ -23,13 +26,29 @@ static void expect(const char *what, int64_t found, int64_t wanted)
         printf("%s: %ld, not %ld\n", what, found, wanted);
 }
 
+// From part 4 on a thread runs on a context. This one has no capability, so in
+// all parts the same number of threads fills the table. We are main, and so
+// have interrupts masked, as the kernel has: its functions can be called.
+static void give_context(struct thread *thread)
+{
+#if __has_include("../schedcontext.h")
+    static struct sched_context contexts[GUESTS];
+    struct sched_context *context = &contexts[thread - memory];
+    schedcontext_init(context, PRIORITY_NORMAL);
+    schedcontext_bind(context, thread);
+#else
+    (void)thread;
+#endif
+}
+
 // A thread on the next stack.
 static int make(const char *name, void (*function)(void *), void *argument,
                 cap_t *cap)
 {
     int error = create_thread(&memory[used], name, function, argument,
                               stacks[used], STACK_SMALLEST, cap);
-    used += error == OK;
+    if (error == OK)
+        give_context(&memory[used++]);
     return error;
 }
 
@@ -281,6 +300,8 @@ void demo_crasher(void)
     create_thread(&memory[0], "first", walk, "first", stacks[0], 8192, &first);
     create_thread(&memory[1], "second", walk, "second", stacks[8], 8192,
                   &second);
+    give_context(&memory[0]);
+    give_context(&memory[1]);
     printf("main from 0x%lx\n", (uintptr_t)stack_bottom);
     printf("first from 0x%lx\n", (uintptr_t)stacks[0]);
     printf("second from 0x%lx\n", (uintptr_t)stacks[8]);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// backtrace.h - who called whom.
+#ifndef STRATA_BACKTRACE_H
+#define STRATA_BACKTRACE_H
+
+#include "trapframe.h"
+
+// Prints the calls that led to the code which `frame` interrupted, innermost
+// first; NULL: to the caller of this function.
+void backtrace(const struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// sched.h - which thread runs next.
+//
+// Run queues hold scheduling contexts, not threads. One rule says whom a
+// context runs: the thread at the end of its owner's chain of calls. That is
+// the owner itself, or, if the owner waits for a server's answer, the server,
+// or the server that this one waits for, and so on.
+#ifndef STRATA_SCHED_H
+#define STRATA_SCHED_H
+
+#include "schedcontext.h"
+
+// The contexts that may run, by their priority: first come, first served. The
+// one that runs stays where it is.
+extern struct list_node run_queues[PRIORITIES];
+
+// Bit p: run queue p is not empty.
+extern uint64_t occupied;
+
+// The context that `current` runs on; NULL: no thread can run.
+extern struct sched_context *running;
+
+// Something has changed, and perhaps another thread has to run. Whoever leaves
+// the kernel looks at it.
+extern bool reschedule;
+
+// Does a caller lend its context to the server? (No: only to show why.)
+extern bool lending;
+
+// Makes the run queues. Call it once, before anything else here.
+void sched_init(void);
+
+// The thread at the end of the chain of calls that begins with `thread`: itself
+// if it waits for no server's answer.
+struct thread *sched_end_of_chain(struct thread *thread);
+
+// `thread` waits for a server's answer, and will wait for somebody else, or
+// for nobody: the contexts that wait at the end of its chain may run again.
+void sched_leave_chain(struct thread *thread);
+
+// The contexts that are parked at `thread` may run again.
+void sched_unpark(struct thread *thread);
+
+// `thread`, which is in no queue, is ready.
+void sched_append(struct thread *thread);
+
+// Puts a context, which is in no queue, at the end of its run queue.
+void sched_enqueue(struct sched_context *context);
+
+// Makes the thread that the first context of the highest priority runs the one
+// that runs when the kernel is left. If there is none, `current` is NULL.
+void sched_next(void);
+
+// The running context goes to the end of its run queue.
+void sched_yield(void);
+
+// The current thread waits in `queue`, behind all that are as urgent, for
+// `target` if that is known (see struct thread); somebody else runs when the
+// kernel is left. Does not return if the thread now waits, by way of others,
+// for itself: a deadlock.
+void sched_wait(enum thread_state state, struct thread *target,
+                struct list_node *queue);
+
+// `thread`, which is in no queue, is ready, and the current thread waits: the
+// direct switch. If the context that runs leads to `thread`, nothing else has
+// to be looked at: what is parked there stays parked, unless it is more urgent.
+void sched_switch(struct thread *thread);
+
+#endif
