@@ -34,8 +34,9 @@ void sched_init(void);
 // if it waits for no server's answer.
 struct thread *sched_end_of_chain(struct thread *thread);
 
-// `thread` waits for a server's answer, and will wait for somebody else, or
-// for nobody: the contexts that wait at the end of its chain may run again.
+// A link of a chain goes: `thread` will wait for somebody else than now, or for
+// nobody; or it is the current one, and works for its last client no longer.
+// What is parked at the end of its chain may run again.
 void sched_leave_chain(struct thread *thread);
 
 // The contexts that are parked at `thread` may run again.

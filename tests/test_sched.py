@@ -15,11 +15,10 @@ import ipc_trace
 from harness import Run
 from ipc_trace import Event, Kind
 from ring import NOBODY
-from test_preempt import both_gics, machines
+from test_preempt import SLICE, both_gics, machines
 
 # images/sched.c stands in for demos/crasher.c; "how=" picks what it does.
 PROGRAM = "sched.c"
-SLICE = 625000  # 10 ms in ticks of 62.5 MHz
 checked = pytest.mark.parametrize("check", [0, 1], ids=["", "check"])
 
 

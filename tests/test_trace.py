@@ -24,7 +24,7 @@ from transcript import Boot
 
 SVG = "{http://www.w3.org/2000/svg}"
 MHZ = 62_500_000
-CALL = timeline.CALL
+CALL = timeline.SYS_CALL
 
 LABELS = Labels("make part3 trace", MHZ, {0: "main", 1: "<&>"},
                 ["send", "nbsend", "call"])

@@ -16,9 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
+from one_call import SYS_CALL
 from ring import NOBODY, Event, Kind
-
-CALL = 2    # SYS_CALL: the call that waits for a reply
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class Reader:
     def enter(self, event: Event) -> None:
         self.found_running(event)
         self.entered = event
-        if event.x[7] == CALL:
+        if event.x[7] == SYS_CALL:
             self.calls[event.thread] = event.time
 
     def leave(self, event: Event) -> None:
