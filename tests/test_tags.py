@@ -194,6 +194,22 @@ def test_contents(repo: Repo) -> None:
                     "tools/run.sh").startswith("100755")
 
 
+def test_picture_of_a_page_with_a_number(repo: Repo) -> None:
+    """A page that goes by its name takes along the pictures that only it
+    shows."""
+    listed = (repo.root / "book/pages.toml").read_text()
+    entry = PAGE.format(n=2, part=NAMES[2], file="part2-more.md")
+    repo.write("book/pages.toml", listed + re.sub(
+        "chapter = .*\n", "", entry.replace("2a", "2b")))
+    repo.write("book/part2-more.md", "# More\n\n![x](images/more.svg)\n" + FRAME)
+    repo.write("book/images/more.svg", "<svg/>\n")
+    upto.refill_pages(repo.root)
+    repo.commit()
+    run(repo)
+    assert "book/images/more.svg" in repo.files("part2-ipc")
+    assert "book/images/more.svg" not in repo.files("part1-boot")
+
+
 def test_readme(repo: Repo) -> None:
     """The README names the newest part that is there, and no later one."""
     run(repo)

@@ -158,8 +158,8 @@ def pictures_of(files: list[Path], pictures: list[Path]) -> set[Path]:
     return {p for p in pictures if p.name in text}
 
 
-def remove_pages(root: Path) -> None:
-    """The pages that go, and what only they show."""
+def remove_pages(before: Path, root: Path) -> None:
+    """The pages that go, or went by their names, and what only they show."""
     try:
         gone = [page.file for page in pages.load(root).pages
                 if goes(root, page)]
@@ -169,12 +169,12 @@ def remove_pages(root: Path) -> None:
         root, listed_without(text, gone)))
     pictures = list((root / "book" / "images").glob("*"))
     leaving = [path for name in gone
-               if (path := root / "book" / name).is_file()]
-    staying = [p for p in (root / "book").rglob("*") if p not in leaving
+               if (path := before / "book" / name).is_file()]
+    staying = [p for p in (root / "book").rglob("*") if p.name not in gone
                and p.suffix in (".md", ".py", ".css", ".html", ".toml")]
     lost = pictures_of(leaving, pictures) - pictures_of(staying, pictures)
-    for path in [*leaving, *lost]:
-        path.unlink()
+    for path in [*(root / "book" / name for name in gone), *lost]:
+        path.unlink(missing_ok=True)
 
 
 def refill_pages(root: Path) -> None:
@@ -293,7 +293,7 @@ def cut(before: Path, to: Path, newest: str) -> None:
     remove_by_name(to, number)
     has_pages = (to / pages.WHERE).is_file()
     if has_pages:
-        remove_pages(to)
+        remove_pages(before, to)
         refill_pages(to)
     edit(to / "README.md", lambda text: readme(to, text))
     for page in has_commands(to):
