@@ -143,7 +143,13 @@ static void check_context(const struct sched_context *context)
     const struct list_node *node = &context->node;
     const struct thread *end = sched_end_of_chain(context->owner);
     unsigned parked = occurrences(&end->parked, node);
-    ASSERT(occurrences(&run_queues[context->priority], node) + parked == 1);
+    unsigned spent = occurrences(&exhausted, node);
+    ASSERT(occurrences(&run_queues[context->priority], node) + parked + spent ==
+           1);
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < context->refill_count; i++)
+        sum += context->refills[i].amount;
+    ASSERT(sum == context->budget);
     ASSERT(!parked || end->state != THREAD_READY ||
            has_priority(end, context->priority));
 }

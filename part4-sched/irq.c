@@ -42,6 +42,7 @@ static void serve_line(unsigned line)
 
 struct thread *interrupt(void)
 {
+    bool idle = !current;
     trace(TRACE_INTERRUPT, current);
     unsigned line = gic_acknowledge();
     if (line < GIC_LINES)
@@ -50,6 +51,8 @@ struct thread *interrupt(void)
         spurious_interrupts++;
     if (current && reschedule)
         sched_next();
+    if (!current && !idle)
+        irq_idle(); // the last budget is used up
     if (checking)
         check();
     torture_arm();
@@ -59,7 +62,7 @@ struct thread *interrupt(void)
 void irq_idle(void)
 {
     do {
-        if (list_empty(&alarms) && !bound_lines)
+        if (list_empty(&alarms) && list_empty(&exhausted) && !bound_lines)
             deadlock();
         torture_pause();
         // A masked interrupt wakes the CPU too (Arm ARM, "Wait For Interrupt").

@@ -13,7 +13,7 @@ demo-objects   := demo.o crasher.o echo.o hog.o line.o meddler.o polite.o \
                   philosophers.o pingpong.o pipeline.o script.o ways.o \
                   share.o \
                   alarm.o drivers.o latency.o race.o storm.o \
-                  bully.o
+                  bully.o budget.o
 common-objects := args.o fdt.o printf.o semihosting.o smccc.o \
                   string.o symbols.o tap.o ubsan.o
 # The names of all functions, for the backtrace (tools/symbols.py makes it).

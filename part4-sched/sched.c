@@ -18,9 +18,12 @@
 struct thread *current;
 struct list_node run_queues[PRIORITIES];
 uint64_t occupied;
+struct list_node exhausted = {&exhausted, &exhausted};
 struct sched_context *running;
 bool reschedule;
 bool lending = true;
+
+static uint64_t charged; // until when the running context was charged
 
 void sched_init(void)
 {
@@ -114,6 +117,61 @@ void sched_append(struct thread *thread)
     trace(TRACE_APPEND, thread);
 }
 
+// The context may not run before its first refill.
+static void exhaust(struct sched_context *context)
+{
+    dequeue(context);
+    struct list_node *position = exhausted.next;
+    while (position != &exhausted &&
+           context_of(position)->refills[0].time <= context->refills[0].time)
+        position = position->next;
+    list_insert_before(position, &context->node);
+    sched_leave_chain(context->owner); // others may have to run whom it ran
+    trace(TRACE_EXHAUST, context->owner);
+}
+
+void sched_charge(uint64_t now)
+{
+    if (running && running->budget)
+        schedcontext_charge(running, charged, now);
+    charged = now;
+}
+
+// Charges the running context until now, and lets those run whose budget has
+// come back.
+static void account(uint64_t now)
+{
+    sched_charge(now);
+    if (running && running->budget && running->refills[0].time > now)
+        exhaust(running);
+    while (!list_empty(&exhausted) &&
+           context_of(exhausted.next)->refills[0].time <= now) {
+        struct sched_context *context = context_of(list_take_first(&exhausted));
+        sched_enqueue(context);
+        trace(TRACE_REFILL, context->owner);
+    }
+}
+
+// When a budget ends, or comes back, if nothing else happens; UINT64_MAX:
+// never.
+static uint64_t budget_due(void)
+{
+    uint64_t due = UINT64_MAX;
+    if (running && running->budget)
+        due = charged + running->refills[0].amount;
+    if (!list_empty(&exhausted) &&
+        context_of(exhausted.next)->refills[0].time < due)
+        due = context_of(exhausted.next)->refills[0].time;
+    return due;
+}
+
+void sched_restart(struct sched_context *context)
+{
+    dequeue(context);
+    sched_enqueue(context);
+    reschedule = true;
+}
+
 static struct sched_context *first_context(void)
 {
     if (!occupied)
@@ -149,9 +207,11 @@ void sched_next(void)
         threads_print();
     struct thread *last = current;
     struct sched_context *last_context = running;
+    account(sysreg_read(cntvct_el0));
     reschedule = false;
     current = pick();
     renew_slice(last_context);
+    timer_set_budget(budget_due());
     if (current == last && running == last_context)
         return;
     if (current != last && last && last->state == THREAD_READY)

@@ -17,6 +17,10 @@ extern struct list_node run_queues[PRIORITIES];
 // Bit p: run queue p is not empty.
 extern uint64_t occupied;
 
+// The contexts that have used up their budget, in the order in which it comes
+// back.
+extern struct list_node exhausted;
+
 // The context that `current` runs on; NULL: no thread can run.
 extern struct sched_context *running;
 
@@ -47,6 +51,13 @@ void sched_append(struct thread *thread);
 
 // Puts a context, which is in no queue, at the end of its run queue.
 void sched_enqueue(struct sched_context *context);
+
+// Charges the running context, if it has a budget, for the time until `now`.
+void sched_charge(uint64_t now);
+
+// Something about a context has changed: it goes to the end of its run queue,
+// wherever it is.
+void sched_restart(struct sched_context *context);
 
 // Makes the thread that the first context of the highest priority runs the one
 // that runs when the kernel is left. If there is none, `current` is NULL.

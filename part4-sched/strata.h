@@ -55,6 +55,7 @@ enum syscall {
     SYS_BIND_INTERRUPT, // up to here
     SYS_CREATE_CONTEXT,
     SYS_BIND_CONTEXT,
+    SYS_LIMIT_CONTEXT,
     SYSCALLS, // how many there are
 };
 
@@ -286,6 +287,15 @@ static inline int create_context(struct sched_context *memory,
 static inline int bind_context(cap_t context, cap_t thread)
 {
     uint64_t x[8] = {context, thread, [7] = SYS_BIND_CONTEXT};
+    return enter_kernel(x);
+}
+
+// Lets a context run for `budget` ticks of each `period`, and no longer,
+// whoever runs on it. ERROR_ARGUMENT: the budget is larger than the period, or
+// too small to be of use (less than 100 ticks).
+static inline int limit_context(cap_t context, uint64_t budget, uint64_t period)
+{
+    uint64_t x[8] = {context, budget, period, [7] = SYS_LIMIT_CONTEXT};
     return enter_kernel(x);
 }
 

@@ -157,6 +157,9 @@ static int serve(struct thread *thread, uint64_t *x)
         object = cap_object(x[0], CAP_CONTEXT);
         target = cap_object(x[1], CAP_THREAD);
         return object && target ? schedcontext_bind(object, target) : ERROR_CAP;
+    case SYS_LIMIT_CONTEXT:
+        object = cap_object(x[0], CAP_CONTEXT);
+        return object ? schedcontext_limit(object, x[1], x[2]) : ERROR_CAP;
     case SYS_END_INTERRUPT:
         return irq_end(x[0]);
     default:

@@ -16,6 +16,7 @@
 
 static uint64_t slice;                  // its length in ticks
 static uint64_t slice_end = UINT64_MAX; // never, while there is no slice
+static uint64_t budget_due = UINT64_MAX;
 struct list_node alarms = {&alarms, &alarms};
 
 static struct notification *first_alarm(void)
@@ -27,7 +28,7 @@ static struct notification *first_alarm(void)
 static void set_timer(void)
 {
     struct notification *first = first_alarm();
-    uint64_t due = slice_end;
+    uint64_t due = slice_end < budget_due ? slice_end : budget_due;
     if (first && first->alarm_time < due)
         due = first->alarm_time;
     sysreg_write(cntv_cval_el0, due);
@@ -60,6 +61,14 @@ void timer_end_slice(void)
     set_timer();
 }
 
+void timer_set_budget(uint64_t time)
+{
+    if (time == budget_due)
+        return;
+    budget_due = time;
+    set_timer();
+}
+
 void timer_set_alarm(struct notification *notification, uint64_t bits,
                      uint64_t time)
 {
@@ -84,6 +93,8 @@ void timer_interrupt(void)
         list_remove(&due->alarm_node);
         notification_signal(due, due->alarm_bits);
     }
+    if (budget_due <= now)
+        reschedule = true;
     if (slice_end <= now)
         sched_yield();
     set_timer();

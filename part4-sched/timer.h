@@ -27,6 +27,10 @@ void timer_begin_slice(uint64_t left);
 uint64_t timer_slice_left(void);
 void timer_end_slice(void);
 
+// At `time`, in ticks of CNTVCT, sched_next is to look at the budgets;
+// UINT64_MAX: never.
+void timer_set_budget(uint64_t time);
+
 // At `time`, in ticks of CNTVCT, or at once if that has passed, `bits` are
 // signaled. A notification has one alarm: this one replaces it, and bits 0 take
 // it back.

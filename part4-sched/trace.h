@@ -17,6 +17,8 @@ enum trace_kind {
     TRACE_TAKE,      // a thread is picked to run; or nobody
     TRACE_INTERRUPT, // a thread is interrupted, or a CPU that has none
     TRACE_LEND,      // the thread on whose context the next one runs
+    TRACE_EXHAUST,   // the budget of a thread's context is used up
+    TRACE_REFILL,    // some of it is back
 };
 
 struct trace_event {

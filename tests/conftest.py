@@ -22,6 +22,9 @@ import guest
 import harness
 from harness import Run, Session
 
+import ring
+from ring import Event
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", help="run only the tests of this part")
@@ -175,6 +178,27 @@ def crash(crasher: Callable[..., Path],
         command[command.index("-kernel") + 1] = str(image)
         return execute([*command, "-serial", "stdio"])
     return crash
+
+
+@pytest.fixture
+def recorded(crasher: Callable[..., Path],
+             execute: Callable[..., Run]
+             ) -> Callable[..., tuple[Run, list[Event]]]:
+    """recorded(part, args, source, ...) -> Run, events: boots that kernel, and
+    reads what happened. None of it may be lost."""
+    def recorded(part: Path, args: str, source: str = "crasher.c",
+                 **machine: str) -> tuple[Run, list[Event]]:
+        build = crasher(part, source)
+        command = harness.options(
+            part, "crasher", f"trace=1 {args}",
+            harness.qemu.Machine(mem=ring.MEMORY, **machine), exact=True)
+        command[command.index("-kernel") + 1] = str(build / "kernel.img")
+        with ring.memory_file() as (memory, options):
+            run = execute([*command, "-serial", "stdio", *options])
+            events, lost = ring.read_events(memory, part, build)
+        assert not lost, f"the ring is too small: {lost} events were lost"
+        return run, events
+    return recorded
 
 
 @pytest.fixture

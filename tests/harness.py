@@ -29,7 +29,7 @@ import strata  # noqa: E402
 
 PARTS = strata.parts(ROOT)
 # Seconds of real time that a run may take. (Most take 0.1.)
-LIMIT = float(os.environ.get("LIMIT", "20"))
+LIMIT = float(os.environ.get("LIMIT") or (60 if os.environ.get("SAN") else 20))
 
 
 @dataclass

@@ -48,8 +48,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ipc_model import (NOBODY, PRIORITIES, PRIORITY_NORMAL, Call, Cap, Choice,
-                       Context, Deadlock, Error, Expected, Fifo, Model, State,
-                       Thread)
+                       Context, Deadlock, Error, Expected, Fifo, Impossible,
+                       Model, State, Thread)
 from ipc_trace import Event, Kind
 
 NEVER = float("inf")
@@ -252,6 +252,12 @@ class Contexts(Fifo):
         if x[7] == Call.CREATE_CONTEXT:
             return Cap(Context(x[1])) if x[1] < PRIORITIES else Error.ARGUMENT
         context = self.model.find(x[0], Context)
+        if x[7] == Call.LIMIT_CONTEXT:
+            if not context:
+                return Error.CAP
+            if not 100 <= x[1] <= x[2] < 1 << 63:
+                return Error.ARGUMENT
+            raise Impossible("the model knows no budgets: see test_budget.py")
         thread = self.model.find(x[1], Thread)
         if not context or not thread:
             return Error.CAP

@@ -106,8 +106,9 @@ class Call(enum.IntEnum):
     BIND_NOTIFICATION = 20
     ALARM = 21
     BIND_INTERRUPT = 22
-    CREATE_CONTEXT = 23  # from part 4 on, and the one that follows
+    CREATE_CONTEXT = 23  # from part 4 on, and all that follow
     BIND_CONTEXT = 24
+    LIMIT_CONTEXT = 25
 
 
 class Error(enum.IntEnum):
@@ -586,7 +587,7 @@ class Model:
         thread.results = (Error.OK,)
         if x[7] <= Call.MINT:
             result = self.call_endpoint(thread, x)
-        elif x[7] in (Call.CREATE_CONTEXT, Call.BIND_CONTEXT):
+        elif Call.CREATE_CONTEXT <= x[7] <= Call.LIMIT_CONTEXT:
             result = self.rule.call(x)
         elif x[7] >= Call.SIGNAL:
             result = self.call_notification(thread, x)

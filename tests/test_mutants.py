@@ -29,15 +29,22 @@ COPIED = ("common", "tools", "tests", "Makefile", "pytest.ini", "README.md",
           "LICENSE", *(p.name for p in PARTS), *(f"build/{p.name}" for p in PARTS))
 
 
-def copy(to: Path) -> Path:
+def copy(root: Path, to: Path) -> Path:
     """A copy of the repository, with what was built of it."""
     for name in COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, to / name,
+        if (root / name).is_dir():
+            shutil.copytree(root / name, to / name,
                             ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(ROOT / name, to / name)
+            shutil.copy2(root / name, to / name)
     return to
+
+
+def build(tree: Path, parts: list[str]) -> None:
+    """A mistake may well make the compiler warn."""
+    for part in parts:
+        built = make(part, cwd=tree, WERROR="")
+        assert built.returncode == 0, built.stderr
 
 
 def header(patch: Path, key: str) -> str:
@@ -74,7 +81,10 @@ def run_test(tree: Path, name: str,
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy(tmp_path_factory.mktemp("whole"))
+    """A copy in which all parts are built as those with a mistake will be."""
+    tree = copy(ROOT, tmp_path_factory.mktemp("whole"))
+    build(tree, [part.name for part in PARTS])
+    return tree
 
 
 @pytest.mark.long
@@ -88,15 +98,13 @@ def test_is_green_without_a_mistake(whole, name):
 
 @pytest.mark.long
 @pytest.mark.parametrize("patch", MUTANTS, ids=[p.stem for p in MUTANTS])
-def test_mistake_is_found(patch, tmp_path):
+def test_mistake_is_found(whole, patch, tmp_path):
     """The mistake turns the test red, and the report says why."""
-    tree = copy(tmp_path / "tree")
+    tree = copy(whole, tmp_path / "tree")
     applied = subprocess.run(["git", "apply", str(patch)], cwd=tree, text=True,
                              capture_output=True, check=False)
     assert applied.returncode == 0, f"mend the patch:\n{applied.stderr}"
-    for part in touched(patch):
-        built = make(part, cwd=tree, WERROR="")
-        assert built.returncode == 0, built.stderr
+    build(tree, touched(patch))
     done = run_test(tree, header(patch, "Test"), limit="6")
     assert done.returncode == 1, done.stdout + done.stderr
     assert header(patch, "Says") in done.stdout, done.stdout

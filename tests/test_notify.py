@@ -17,7 +17,7 @@ import harness
 import ipc_trace
 from harness import Run, Session
 from ipc_model import Call
-from ipc_trace import Event, Kind
+from ipc_trace import Kind
 from test_exceptions import assert_reported, backtrace, registers
 from test_preempt import both_gics, machines, said
 from test_selftest import points
@@ -39,22 +39,6 @@ def command(crasher) -> Callable[..., list[str]]:
         words[words.index("-kernel") + 1] = str(image)
         return words
     return command
-
-
-@pytest.fixture
-def recorded(crasher, command, execute) -> Callable:
-    """recorded(part, args, ...) -> the run of the image, and its events."""
-    def recorded(part: Path, args: str,
-                 **machine: str) -> tuple[Run, list[Event]]:
-        words = command(part, f"trace=1 {args}", mem=ipc_trace.MEMORY,
-                        **machine)
-        with ipc_trace.memory_file() as (memory, options):
-            run = execute([*words, "-serial", "stdio", *options])
-            events, lost = ipc_trace.read_events(memory, part,
-                                                 crasher(part, PROGRAM))
-        assert not lost
-        return run, events
-    return recorded
 
 
 @pytest.fixture
@@ -259,7 +243,7 @@ def test_race_once_fixed(boot, part, fix):
 def test_sleep_is_one_interrupt(recorded, part, gic):
     """A thread alone that sleeps for ten seconds is woken by one interrupt, in
     time, and the machine has executed next to nothing meanwhile."""
-    run, events = recorded(part, "how=sleep ms=10000", gic=gic)
+    run, events = recorded(part, "how=sleep ms=10000", PROGRAM, gic=gic)
     assert run.value("slept") == "10000 ms"
     assert int(run.value("late").split()[0]) < 200
     assert int(run.value("instructions")) < 5000
@@ -335,7 +319,7 @@ def test_a_thousand_alarms(command, execute, part, seed):
 def test_alarms_at_one_time(recorded, part):
     """They wake in the order in which they were set, and one interrupt is
     enough for all."""
-    run, events = recorded(part, "how=order")
+    run, events = recorded(part, "how=order", PROGRAM)
     assert re.findall(r"^woken: (\d)$", run.output, re.M) == list("3012")
     assert sum(e.kind == Kind.INTERRUPT for e in events) == 1, \
         "an interrupt for each alarm"
@@ -349,7 +333,7 @@ def test_alarms_of_one_who_computes(recorded, part, gic, hog):
     """Whoever sets an alarm and does not enter the kernel any more is
     interrupted in time, alone as well as within a slice; and not at all when
     the alarm was taken back."""
-    run, events = recorded(part, f"how=set hog={hog}", gic=gic)
+    run, events = recorded(part, f"how=set hog={hog}", PROGRAM, gic=gic)
     assert run.value("set") == "1", "the alarm has not come"
     assert run.value("taken back") == "ERROR_WOULD_BLOCK"
     setter = [e for e in events if e.thread == 1]
@@ -420,7 +404,7 @@ def test_lines_that_can_be_bound(command, execute, part, gic, torture):
 @pytest.mark.parametrize("awaited", ["", "destroyed"])
 def test_nothing_is_awaited(recorded, part, awaited):
     """Where no thread can run and nothing can come it is reported at once."""
-    run, events = recorded(part, f"how=wait awaited={awaited}")
+    run, events = recorded(part, f"how=wait awaited={awaited}", PROGRAM)
     assert run.value("deadlock") == "no thread can run"
     assert re.search(r"^main +waiting +\d+ -", run.output, re.M)
     assert run.status == 1
@@ -430,7 +414,7 @@ def test_nothing_is_awaited(recorded, part, awaited):
 @pytest.mark.parts(3)
 def test_an_alarm_is_awaited(recorded, part):
     """While an alarm is set it is no deadlock; after it, it is."""
-    run, events = recorded(part, "how=wait awaited=alarm")
+    run, events = recorded(part, "how=wait awaited=alarm", PROGRAM)
     assert run.value("deadlock") == "no thread can run"
     assert run.status == 1
     interrupts = [e for e in events if e.kind == Kind.INTERRUPT]
@@ -441,7 +425,7 @@ def test_an_alarm_is_awaited(recorded, part):
 @pytest.mark.parts(3)
 def test_a_cycle_is_reported_at_once(recorded, part):
     """A cycle is a deadlock, whatever alarm may come."""
-    run, events = recorded(part, "how=wait awaited=cycle")
+    run, events = recorded(part, "how=wait awaited=cycle", PROGRAM)
     assert run.value("deadlock") == "lonely waits for lonely"
     assert run.status == 1
     assert events[-1].time - events[0].time < 0.01 * SECOND

@@ -202,7 +202,7 @@ def test_trace_kinds(part):
 
 # --- Short slices ---
 
-SHORT = 2  # microseconds: 2000 instructions
+SHORT = "6 / 10"  # microseconds: 600 instructions
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.mark.parametrize("demo", ["hanoi", "calc", "names", "mailbox",
                                   "pipeline"])
 def test_demos_with_short_slices(boot, execute, hurried, part, demo):
-    """Part 2's demos are over before a slice of 10 ms is. With slices of 2 us
+    """Part 2's demos are over before a slice of 10 ms is. With slices of 600 ns
     they are interrupted in many places, and their results are the same."""
     build = hurried(part)
     command = harness.options(part, demo, "trace=1",

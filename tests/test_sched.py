@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import harness
-import ipc_trace
 from harness import Run
 from ipc_trace import Event, Kind
 from ring import NOBODY
@@ -31,24 +29,6 @@ def notes(crash) -> Callable[..., list[str]]:
         assert run.status == 0
         return run.value("notes").split(", ")[:-1]
     return notes
-
-
-@pytest.fixture
-def recorded(crasher, execute) -> Callable:
-    """recorded(part, args, ...) -> the run of the image, and its events."""
-    def recorded(part: Path, args: str,
-                 **machine: str) -> tuple[Run, list[Event]]:
-        words = harness.options(
-            part, "crasher", f"trace=1 {args}",
-            harness.qemu.Machine(mem=ipc_trace.MEMORY, **machine), exact=True)
-        build = crasher(part, PROGRAM)
-        words[words.index("-kernel") + 1] = str(build / "kernel.img")
-        with ipc_trace.memory_file() as (memory, options):
-            run = execute([*words, "-serial", "stdio", *options])
-            events, lost = ipc_trace.read_events(memory, part, build)
-        assert not lost
-        return run, events
-    return recorded
 
 
 def encoded(priorities: list[int]) -> str:
@@ -128,7 +108,7 @@ def interrupts(events: list[Event]) -> list[Event]:
 def test_alone_needs_no_slice(recorded, part, gic):
     """A thread alone at its priority is not interrupted, though a less urgent
     one is ready all the time."""
-    run, events = recorded(part, "how=slices equals=1", gic=gic)
+    run, events = recorded(part, "how=slices equals=1", PROGRAM, gic=gic)
     assert run.value("notes") == "a, less, "
     assert interrupts(events) == []
 
@@ -138,7 +118,7 @@ def test_alone_needs_no_slice(recorded, part, gic):
 def test_equals_share_by_slices(recorded, part, gic):
     """Three equals take turns of 10 ms, each a whole one; the last of them is
     not interrupted any more."""
-    run, events = recorded(part, "how=slices equals=3", gic=gic)
+    run, events = recorded(part, "how=slices equals=3", PROGRAM, gic=gic)
     # a has 35 ms to do, b and c 25: a b c a b c a b. c. a a.
     assert run.value("notes") == "b, c, a, less, "
     ends = interrupts(events)

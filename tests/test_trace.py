@@ -158,6 +158,56 @@ def test_a_reply_is_awaited():
     assert part.awaits == [Span(0, 20, 30)] and part.threads() == [0, 1]
 
 
+# 1 is interrupted at its budget's end and waits for the next; 0 runs, and then
+# answers it, which changes nothing for 1.
+BUDGET = """0 TAKE 1, 5 LEAVE 1, 40 INTERRUPT 1, 41 EXHAUST 1, 42 APPEND 1,
+    43 TAKE 0, 44 LEAVE 0, 80 INTERRUPT 0, 81 REFILL 1, 82 APPEND 0, 85 TAKE 1,
+    90 ENTER 1"""
+
+
+def test_a_budget():
+    """It is used up from EXHAUST to REFILL. In between its thread can't run:
+    what it waits for then is not that others let it run."""
+    line = follow(BUDGET)
+    assert line.runs == [Span(1, 0, 43), Span(0, 43, 85), Span(1, 85, 90)]
+    assert line.spent == [Span(1, 41, 81)]
+    assert line.waits == [Span(1, 0, 0), Span(0, 0, 43), Span(1, 81, 85),
+                          Span(0, 82, 90)]
+    assert line.without(1) == pytest.approx(40 / 90) and not line.without(0)
+    part = line.between(60, 70)
+    assert part.spent == [Span(1, 60, 70)] and part.threads() == [0, 1]
+    assert follow(BUDGET.partition(", 80")[0], end=70).spent == [
+        Span(1, 41, 70)]
+
+
+def test_a_budget_that_ends_in_a_server():
+    """The payer's budget is used up, and the server goes on on another's."""
+    line = follow("0 ENTER 3, 1 LEND 3, 2 LEAVE 1, 20 INTERRUPT 1,"
+                  "21 EXHAUST 3, 22 TAKE 1, 23 LEND 2, 30 ENTER 1, 31 APPEND 3,"
+                  "32 LEAVE 1, 50 INTERRUPT 1, 51 REFILL 3, 52 APPEND 1,"
+                  "53 TAKE 3, 60 ENTER 3")
+    assert line.spent == [Span(3, 21, 51)]
+    assert line.awaits == [Span(3, 0, 31)]
+    assert [w for w in line.waits if w.thread == 3] == [Span(3, 51, 53)]
+
+
+def test_a_new_limit():
+    """A context that gets a new budget before the old one is back runs at
+    once; no REFILL tells that."""
+    line = follow(BUDGET.replace("81 REFILL 1, ", "").replace(
+        "90 ENTER 1", "90 ENTER 1, 91 EXHAUST 1, 92 TAKE 0, 99 ENTER 0"))
+    assert line.spent == [Span(1, 41, 85), Span(1, 91, 99)]
+
+
+def test_outside():
+    """What of a span no hole of its thread covers; a moment is something."""
+    spans = [Span(1, 0, 10), Span(2, 0, 10), Span(1, 20, 20)]
+    assert timeline.outside(spans, []) == spans
+    assert timeline.outside(spans, [Span(1, 3, 5), Span(1, 9, 12)]) == [
+        Span(1, 0, 3), Span(1, 5, 9), Span(2, 0, 10), Span(1, 20, 20)]
+    assert timeline.outside(spans, [Span(1, 0, 30)]) == [Span(2, 0, 10)]
+
+
 @pytest.mark.parametrize("first, runs", [
     ("5 ENTER 1", [Span(1, 5, 9), Span(0, 9, 10)]),
     ("5 INTERRUPT 1", [Span(1, 5, 9), Span(0, 9, 10)]),
@@ -167,6 +217,8 @@ def test_a_reply_is_awaited():
     ("5 INTERRUPT -", [Span(NOBODY, 5, 9), Span(0, 9, 10)]),
     ("5 TAKE -", [Span(NOBODY, 5, 9), Span(0, 9, 10)]),
     ("5 LEND 2", [Span(0, 9, 10)]),
+    ("5 EXHAUST 1", [Span(0, 9, 10)]),
+    ("5 REFILL 1", [Span(0, 9, 10)]),
     ("5 LEND 2, 6 LEAVE 1", [Span(1, 6, 9, 2), Span(0, 9, 10)]),
     ("5 LEND 2, 6 ENTER 1", [Span(1, 5, 9, 2), Span(0, 9, 10)]),
 ])
@@ -234,7 +286,7 @@ def test_a_wrapped_ring(tmp_path):
     assert [e.time for e in found] == [6, 7, 8, 9] and lost == 6
 
 
-@pytest.mark.parametrize("kind", [0, 7, 2**32 - 1])
+@pytest.mark.parametrize("kind", [0, 9, 2**32 - 1])
 def test_an_unknown_kind(tmp_path, kind):
     memory = ring_file(tmp_path, 1, [record(0, kind)])
     with pytest.raises(harness.qemu.Wrong, match=f"an event of kind {kind},"):
@@ -278,6 +330,7 @@ def check_chrome(text: str) -> list[dict]:
     assert set(data) == {"displayTimeUnit", "traceEvents"}
     assert data["displayTimeUnit"] in ("ns", "ms")
     needs = {"M": {"args"}, "X": {"ts", "dur"}, "i": {"ts", "s"},
+             "b": {"ts", "id", "cat"}, "e": {"ts", "id", "cat"},
              "s": {"ts", "id", "cat"}, "f": {"ts", "id", "cat", "bp"}}
     slices, named = [], set()
     for event in data["traceEvents"]:
@@ -310,6 +363,15 @@ def check_chrome(text: str) -> list[dict]:
     for first, last in ends.values():
         assert (first["ph"], last["ph"], last["bp"]) == ("s", "f", "e")
         assert first["ts"] <= last["ts"] and first["name"] == last["name"]
+    # What begins ends, once, under the same name.
+    stretches: dict[tuple[str, int], list[dict]] = {}
+    for event in data["traceEvents"]:
+        if event["ph"] in "be":
+            stretches.setdefault((event["cat"], event["id"]), []).append(event)
+    for first, last in stretches.values():
+        assert (first["ph"], last["ph"]) == ("b", "e")
+        assert first["ts"] <= last["ts"]
+        assert (first["name"], first["tid"]) == (last["name"], last["tid"])
     # On one CPU one thread runs at a time.
     for one, next_one in itertools.pairwise(slices):
         assert round(one["ts"] + one["dur"], 3) <= next_one["ts"]
@@ -343,6 +405,14 @@ def test_who_lends_in_chrome_s_format():
         (1, None), (2, {"lender": "main"}), (1, None)]
     assert [(e["ph"], e["tid"]) for e in found if e["ph"] in "sf"] == [
         ("s", 1), ("f", 2), ("s", 2), ("f", 1)]
+
+
+def test_budgets_in_chrome_s_format():
+    """A stretch of its own, as it may begin while the thread runs."""
+    found = check_chrome(json.dumps(timeline.chrome(follow(BUDGET), LABELS)))
+    assert [(e["ph"], e["tid"], e["ts"], e["name"]) for e in found
+            if e["ph"] in "be"] == [("b", 2, .656, "<&>: budget used up"),
+                                    ("e", 2, 1.296, "<&>: budget used up")]
 
 
 def boxes(text: str) -> list[tuple[str, float, float, float]]:
@@ -420,6 +490,22 @@ def test_the_picture_of_a_call():
                          "of main. Longest wait for a reply: main, 0.0 ms.")
 
 
+def test_the_picture_of_a_budget():
+    """In the thread's row, and in the legend, if there is any."""
+    text = timeline.svg(follow(BUDGET), LABELS)
+    (_, x, top, width), key = [b for b in boxes(text)
+                               if b[0] == timeline.SPENT]
+    assert top == timeline.TOP + timeline.ROW + timeline.ROW / 2 - 3
+    runs = [b for b in boxes(text) if b[0] == timeline.RUNS and b[2] < 100]
+    assert width / sum(b[3] for b in runs) == pytest.approx(40 / 90, abs=.01)
+    picture = tree.fromstring(text)
+    assert key[2] < float(picture.get("height")) - 10
+    assert "its budget is used up" in text
+    assert picture.findtext(f"{SVG}desc").endswith(
+        " Without budget: <&> 44.4 %.")
+    assert "budget" not in timeline.svg(follow(SLICES), LABELS)
+
+
 def test_a_picture_of_one_moment():
     """Even if no time passed; and with many slices in a pixel only one box."""
     tree.fromstring(timeline.svg(follow("7 ENTER 0"), LABELS))
@@ -463,6 +549,20 @@ def test_the_table_of_who_paid():
     assert "paid" not in plain[0] and plain[2].split()[1:4] == [
         "60.0", "%", "1"]
     assert rows[2].index("1", 20) - plain[3].index("1", 20) == len("  paid for")
+
+
+def test_the_table_of_budgets():
+    """For how much of the time the budget was used up, if any was; and the
+    longest wait is one with a budget."""
+    head, *rows = timeline.table(follow(BUDGET), Labels(
+        "", 1000, {0: "main", 1: "<&>"}, []))
+    assert head.split("  ")[-3:] == ["no budget", "switched to",
+                                     "longest wait"]
+    assert [row.split()[1:] for row in rows] == [
+        ["46.7", "%", "0.0", "%", "1", "43.000", "ms"],
+        ["53.3", "%", "44.4", "%", "1", "4.000", "ms"]]
+    assert all(len(row) == len(head) for row in rows)
+    assert "budget" not in timeline.table(follow(SLICES), LABELS)[0]
 
 
 # --- Real runs ---
@@ -605,6 +705,28 @@ def test_inversion_in_bully(part):
     assert longest / runs == pytest.approx(71 / 70, abs=0.005)
     said = tree.fromstring(picture).findtext(f"{SVG}desc")
     assert said.endswith("Longest wait for a reply: urgent, 71.0 ms.")
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_budget(part):
+    """Each has its part of each period, and none for the rest; and while it has
+    some, nobody keeps it waiting but the kernel."""
+    printed, found, picture = traced(part, DEMO="budget")
+    for name, percent in (("Ada", 10), ("Edsger", 20), ("Grace", 30)):
+        share, without, wait = re.search(
+            rf"^{name} +([\d.]+) % +([\d.]+) % +51 +([\d.]+) ms$", printed,
+            re.MULTILINE).groups()
+        assert abs(float(share) - percent) < .5
+        assert abs(float(without) - (100 - percent)) < 1
+        assert float(wait) < .01
+        spent = [e for e in found if e["name"] == f"{name}: budget used up"]
+        assert len(spent) == 2 * 50
+        for first, last in zip(spent[::2], spent[1::2]):
+            assert last["ts"] - first["ts"] == pytest.approx(
+                100 * (100 - percent), abs=5)
+    assert re.search(r"^hog +39\.\d % +0\.0 % ", printed, re.MULTILINE)
+    assert sum(b[0] == timeline.SPENT for b in boxes(picture)) == 3 * 50 + 1
 
 
 @pytest.mark.ordinary

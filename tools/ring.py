@@ -33,11 +33,14 @@ class Kind(enum.IntEnum):
     """enum trace_kind."""
     ENTER = 1      # a thread enters the kernel: x is its call
     LEAVE = 2      # a thread goes on: x is what it gets
-    APPEND = 3     # a thread is put into the run queue
-    TAKE = 4       # a thread is taken out of it
-    INTERRUPT = 5  # a thread is interrupted (from part 3 on)
+    APPEND = 3     # a thread is ready: parts 2 and 3 put it into the run queue
+    TAKE = 4       # a thread is picked to run; or NOBODY (from part 4 on)
+    INTERRUPT = 5  # a thread is interrupted, or NOBODY (from part 3 on)
     LEND = 6       # the thread on whose context the next one runs (from
                    # part 4 on)
+    EXHAUST = 7    # the budget of a thread's context is used up (from part 4
+                   # on)
+    REFILL = 8     # some of it is back (from part 4 on)
 
 
 @dataclass(frozen=True)

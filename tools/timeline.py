@@ -60,6 +60,7 @@ class Timeline:
     runs: list[Span] = field(default_factory=list)
     waits: list[Span] = field(default_factory=list)  # ready, but others run
     awaits: list[Span] = field(default_factory=list)  # called, has no reply
+    spent: list[Span] = field(default_factory=list)  # its budget is used up
     interrupts: list[tuple[int, int]] = field(default_factory=list)  # time, who
     arrows: list[Arrow] = field(default_factory=list)
 
@@ -67,7 +68,7 @@ class Timeline:
         """All that ran, waited or lent; who idled comes last."""
         return sorted({s.payer for s in self.runs} |
                       {s.thread for s in (*self.runs, *self.waits,
-                                          *self.awaits)})
+                                          *self.awaits, *self.spent)})
 
     def part(self, runs: list[Span]) -> float:
         """How much of the time these are, from 0 to 1."""
@@ -82,6 +83,10 @@ class Timeline:
         """The part of the time in which it, or another, ran on its context."""
         return self.part([s for s in self.runs if s.payer == thread])
 
+    def without(self, thread: int) -> float:
+        """The part of the time in which its budget was used up."""
+        return self.part([s for s in self.spent if s.thread == thread])
+
     def lends(self) -> list[Span]:
         """When others run on a thread's context."""
         return [Span(s.payer, s.start, s.end) for s in self.runs
@@ -93,8 +98,18 @@ class Timeline:
             return [part for s in spans if (part := s.within(start, end))]
         return Timeline(
             start, end, cut(self.runs), cut(self.waits), cut(self.awaits),
+            cut(self.spent),
             [i for i in self.interrupts if start <= i[0] <= end],
             [a for a in self.arrows if start <= a.came <= end])
+
+
+def outside(spans: list[Span], holes: list[Span]) -> list[Span]:
+    """What of the spans is in no hole of the same thread."""
+    for hole in holes:
+        spans = [part for s in spans for part in (
+            [s] if s.thread != hole.thread else
+            [s.within(s.start, hole.start), s.within(hole.end, s.end)]) if part]
+    return spans
 
 
 class Reader:
@@ -111,6 +126,7 @@ class Reader:
         self.lent: int | None = None        # who lends to the one that leaves
         self.ready: dict[int, int] = {}     # who waits, and since when
         self.calls: dict[int, int] = {}     # who awaits a reply, and since when
+        self.spent: dict[int, int] = {}     # who has no budget, and since when
 
     def switch(self, thread: int, time: int, lender: int | None = None) -> None:
         """From now on this thread runs, on its context or a lender's."""
@@ -163,6 +179,16 @@ class Reader:
         else:
             self.lent = event.thread
 
+    def exhaust(self, event: Event) -> None:
+        self.spent[event.thread] = event.time
+
+    def refill(self, event: Event) -> None:
+        self.refilled(event.thread, event.time)
+
+    def refilled(self, thread: int, time: int) -> None:
+        since = self.spent.pop(thread, self.line.start)
+        self.line.spent.append(Span(thread, since, time))
+
     def answered(self, event: Event) -> None:
         """If it waited for a reply, that is over. (It did not if it is still
         the one that runs: its call failed.)"""
@@ -181,6 +207,9 @@ class Reader:
         if self.running is None:
             self.running, self.lender = event.thread, self.lent
         self.lent = None
+        payer = self.running if self.lender is None else self.lender
+        if self.spent.get(payer, self.since) < self.since:
+            self.refilled(payer, self.since)  # it was given a new limit
 
     def read(self, event: Event) -> None:
         getattr(self, event.kind.name.lower())(event)
@@ -193,6 +222,9 @@ class Reader:
         self.line.awaits += [Span(thread, since, end)
                              for thread, since in self.calls.items()
                              if thread != self.running]
+        self.line.spent += [Span(thread, since, end)
+                            for thread, since in self.spent.items()]
+        self.line.waits = outside(self.line.waits, self.line.spent)
         self.line.end = end
         return self.line
 
@@ -200,8 +232,10 @@ class Reader:
 def timeline(events: list[Event], end: int | None = None) -> Timeline:
     """The timeline of some events, at least one; up to the last, or to a later
     time at which the same thread is known to run."""
-    # Who is put into the run queue says nothing about who runs.
-    known = [*itertools.dropwhile(lambda e: e.kind == Kind.APPEND, events)]
+    # Who is put into the run queue says nothing about who runs, and nor does a
+    # budget.
+    known = [*itertools.dropwhile(lambda e: e.kind in (
+        Kind.APPEND, Kind.EXHAUST, Kind.REFILL), events)]
     reader = Reader((known or events)[0].time)
     for event in known:
         reader.read(event)
@@ -258,6 +292,10 @@ def chrome(line: Timeline, labels: Labels) -> dict[str, object]:
                   **({} if s.lender is None else
                      {"args": {"lender": labels.name(s.lender)}}))
             for s in line.runs]
+    for number, s in enumerate(line.spent, 1):  # may begin while another runs
+        name = f"{labels.name(s.thread)}: budget used up"
+        out += [event(kind, s.thread, name, time, id=number, cat="budget")
+                for kind, time in (("b", s.start), ("e", s.end))]
     out += [event("i", thread, "interrupt", time, s="t")
             for time, thread in line.interrupts]
     for number, a in enumerate(line.arrows, 1):
@@ -275,7 +313,7 @@ Place = Callable[[float], float]    # ticks -> pixels from the left
 WIDTH, ROW, BAR = 480, 30, 18
 TOP, MARGIN = 42, 14
 RUNS, WAITS, IDLES, INTERRUPT = "#4f7fb8", "#cfe0f3", "#d8d5ca", "#b03a2e"
-LENDS, AWAITS = "#e3a535", "#6b6b6b"
+LENDS, AWAITS, SPENT = "#e3a535", "#6b6b6b", "#e6b3c4"
 LETTER = 7.4        # pixels: as wide as a letter is, at most
 THIN = 1.5          # pixels: the narrowest box
 TITLE = 56          # letters that there is room for
@@ -330,7 +368,7 @@ def keys(kinds: list[tuple[str, int, str]], y: int) -> tuple[list[str], float]:
 
 def legend(line: Timeline, y: int) -> tuple[list[str], int]:
     """What the colors mean, of those that are there, and how far it goes
-    down. The second row is about calls."""
+    down. The second row is about calls, the last one about budgets."""
     kinds = [(RUNS, 12, "runs"), (WAITS, 6, "ready, but another runs")]
     if any(s.thread == NOBODY for s in line.runs):
         kinds.append((IDLES, 12, "idle"))
@@ -344,9 +382,10 @@ def legend(line: Timeline, y: int) -> tuple[list[str], int]:
         kinds.append((AWAITS, 2, "awaits a reply"))
     if line.lends():
         kinds.append((LENDS, 10, "lends: another runs on its context"))
-    if kinds:
+    budgets = [(SPENT, 6, "its budget is used up")] if line.spent else []
+    for row in filter(None, (kinds, budgets)):
         y += 22
-        out += keys(kinds, y)[0]
+        out += keys(row, y)[0]
     return out, y
 
 
@@ -368,6 +407,10 @@ def described(line: Timeline, labels: Labels) -> str:
         wait = max(line.awaits, key=lambda s: s.end - s.start)
         text += (f" Longest wait for a reply: {labels.name(wait.thread)}, "
                  f"{labels.ms(wait.end - wait.start):.1f} ms.")
+    if line.spent:
+        text += " Without budget: " + ", ".join(
+            f"{labels.name(t)} {100 * line.without(t):.1f} %"
+            for t in sorted({s.thread for s in line.spent})) + "."
     return text
 
 
@@ -388,14 +431,15 @@ def svg(line: Timeline, labels: Labels) -> str:
     body = axis(line, labels, place, bottom)
     for row, thread in enumerate(threads):
         top = TOP + ROW * row + (ROW - BAR) // 2
-        runs, waits, awaits, lends = (
+        runs, waits, awaits, spent, lends = (
             [s for s in spans if s.thread == thread] for spans in
-            (line.runs, line.waits, line.awaits, line.lends()))
+            (line.runs, line.waits, line.awaits, line.spent, line.lends()))
         marks = {round(place(time), 1)
                  for time, who in line.interrupts if who == thread}
         body += [f'<text x="{MARGIN}" y="{top + BAR - 4}" font-weight="bold">'
                  f'{escape(names[row])}</text>',
                  *bars(waits, place, top + BAR / 2 - 3, 6, WAITS),
+                 *bars(spent, place, top + BAR / 2 - 3, 6, SPENT),
                  *bars(runs, place, top, BAR,
                        IDLES if thread == NOBODY else RUNS),
                  *bars(lends, place, top + BAR / 2 - 5, 10, LENDS),
@@ -433,8 +477,9 @@ def percents(line: Timeline,
 
 def table(line: Timeline, labels: Labels) -> list[str]:
     """A line for each thread: its share; what its context paid for, if that is
-    not the same for all; how often it was switched to; and how long it had to
-    wait, at most, while it could have run."""
+    not the same for all; for how much of the time its budget was used up, if
+    any was; how often it was switched to; and how long it had to wait, at most,
+    while it could have run."""
     switched = Counter(s.thread for last, s in itertools.pairwise(line.runs)
                        if s.thread != last.thread)
     longest: dict[int, int] = {}
@@ -443,10 +488,12 @@ def table(line: Timeline, labels: Labels) -> list[str]:
     width = max(6, *(len(labels.name(t)) for t in line.threads()))
     shares, paid = percents(line), dict(percents(line, Timeline.paid))
     lent = paid != dict(shares)
+    spent = bool(line.spent)
     out = [f"{'thread':<{width}}     share{'  paid for' * lent}"
-           "  switched to  longest wait"]
+           f"{'  no budget' * spent}  switched to  longest wait"]
     for thread, share in shares:
         pays = f" {paid[thread]:>9}" * lent
+        pays += f" {100 * line.without(thread):>8.1f} %" * spent
         wait = f"{labels.ms(longest.get(thread, 0)):.3f} ms"
         if thread == NOBODY:
             pays, wait = " " * len(pays), ""

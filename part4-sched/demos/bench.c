@@ -9,12 +9,14 @@
 // counter is exact: no cache, no alignment and no chance has a say. In a line
 // of alarm_set and alarm_wake THREADS is how many alarms are set, in one of
 // call_chain how long the chain is, in one of queue_behind how many wait there.
+// Of 1,000 threads most have no capability, nor an endpoint of their own.
 
 #include "demo.h"
 
 enum { COUNT = 1000, MOST_THREADS = 64, WARM_UP = 10 };
 enum { SWITCHES = 200, MOST_ALARMS = 400, DESTROYED = 50, LINES = 1020 };
 enum { URGENT = 48, LOW = 16, CHAIN = 8, MOST_IN_LINE = 32 };
+enum { ALL_THREADS = 1000 };
 
 static cap_t echo_endpoint, sink_endpoint, idle_endpoints[MOST_THREADS];
 static cap_t idle_threads[MOST_THREADS + 1]; // behind the last one: CAP_NONE
@@ -46,7 +48,7 @@ static void add(struct figure *figure, uint64_t begin, uint64_t end)
 
 static void print(const char *key, const struct figure *figure, unsigned count)
 {
-    printf("bench: %-16s %3u %5lu %5lu %5lu %5u\n", key,
+    printf("bench: %-16s %4u %5lu %5lu %5lu %5u\n", key,
            is_about_length ? length
            : alarm_count   ? alarm_count
                            : thread_count,
@@ -154,15 +156,25 @@ static void idle(void *argument)
     join(idle_threads[endpoint - idle_endpoints + 1]);
 }
 
+static void make_idle(unsigned priority)
+{
+    cap_t *endpoint = &idle_endpoints[idle_count];
+    cap_t thread = spawn_at(priority, "idle", idle, endpoint);
+    idle_threads[idle_count++] = thread;
+    *endpoint = make_endpoint(thread);
+}
+
+static cap_t silent; // where those wait who have none: no message comes
+
 // Threads of `priority`, or, with a step, of many priorities below main's. They
 // do not run yet.
 static void add_idle(unsigned wanted, unsigned priority, unsigned step)
 {
-    for (; thread_count < wanted; thread_count++, idle_count++) {
-        cap_t *endpoint = &idle_endpoints[idle_count];
-        cap_t thread = spawn_at(priority, "idle", idle, endpoint);
-        idle_threads[idle_count] = thread;
-        *endpoint = make_endpoint(thread);
+    for (; thread_count < wanted; thread_count++) {
+        if (thread_count < MOST_THREADS)
+            make_idle(priority);
+        else
+            spawn_nameless(priority, idle, &silent);
         if (step)
             priority = (priority + step) % PRIORITY_NORMAL;
     }
@@ -478,8 +490,8 @@ static void let_others_run(void)
     sleep_until(clock, now() + ticks_per_second() / 1000);
 }
 
-static cap_t hurried, watched_by_urgent, watched_by_low; // notifications
-static uint64_t arrived; // the counter, when the urgent thread ran
+static cap_t hurried, watched_by_low; // notifications
+static uint64_t arrived;              // the counter, when the urgent thread ran
 
 static void hurry(void *unused)
 {
@@ -499,10 +511,9 @@ static void bench_wake(const char *there, const char *and_back)
             to = whole = (struct figure){0, UINT64_MAX, 0};
         uint64_t begin = instructions();
         signal(hurried, 1);
+        uint64_t end = instructions();
         add(&to, begin, arrived);
-        begin = instructions();
-        signal(watched_by_urgent, 1);
-        add(&whole, begin, instructions());
+        add(&whole, begin + overhead, end); // less the reading in between
     }
     print(there, &to, COUNT);
     print(and_back, &whole, COUNT);
@@ -521,19 +532,24 @@ static void bench_signal_lower(void)
     print("signal_lower", &figure, COUNT);
 }
 
+// Main and another one: there is nobody else yet.
+static void bench_two(void)
+{
+    hurried = make_notification();
+    spawn_at(URGENT, "hurrier", hurry, NULL);
+    thread_count++;
+    bench_wake("preempt_wake", "wake_block");
+    measure("yield_alone", yield);
+}
+
 static void bench_wakes(void)
 {
     yield(); // the sleeper sees that its notification is gone
     clock = make_notification();
-    hurried = make_notification();
-    watched_by_urgent = make_notification();
     watched_by_low = make_notification();
-    spawn_at(URGENT, "hurrier", hurry, NULL);
-    spawn_at(URGENT, "urgent watcher", watch, &watched_by_urgent);
     spawn_at(LOW, "low watcher", watch, &watched_by_low);
-    thread_count += 3;
+    thread_count++;
     let_others_run();
-    bench_wake("preempt_wake", "wake_block");
     bench_signal_lower();
     add_idle(thread_count + 1, PRIORITY_NORMAL, 0);
     bench_wake("preempt_ready", "wake_ready"); // main shares its priority
@@ -652,15 +668,13 @@ static void bench_queue(void)
     let_others_run();
 }
 
-// As many as there are: some ready at lower priorities, then also some at that
-// of main, and at last all blocked.
-static void bench_many_ready(void)
+// Half of those that are new are ready at lower priorities, and half at that of
+// main. These soon wait, and at last all do.
+static void bench_many_ready(unsigned wanted)
 {
-    unsigned more = MOST_THREADS - 1 - thread_count; // less the pusher
-    add_idle(thread_count + more / 2, 0, 3);
-    measure("yield_ready", yield);
+    add_idle((thread_count + wanted) / 2, 0, 3);
     unsigned lower = thread_count, rounds = COUNT / 10;
-    add_idle(MOST_THREADS - 1, PRIORITY_NORMAL, 0);
+    add_idle(wanted, PRIORITY_NORMAL, 0);
     bench_wake("preempt_ready", "wake_ready");
     turns = rounds;
     switch_often(&switching, WARM_UP);
@@ -670,6 +684,8 @@ static void bench_many_ready(void)
     switch_often(&switching, rounds);
     print("yield_switch", &switching, rounds * (thread_count - lower + 1));
     turns = 0; // for those who have not run yet
+    // While it warms up the others take their last turns.
+    measure("yield_ready", yield);
     let_others_run();
 }
 
@@ -759,12 +775,13 @@ void demo_bench(void)
         nothing();
         overhead = instructions() - begin;
     }
+    bench_two();
     echo_reply = make_reply();
     cap_t echo_thread = spawn("echo", echo, NULL);
     echo_endpoint = make_endpoint(echo_thread);
     cap_t sink_thread = spawn("sink", sink, NULL);
     sink_endpoint = make_endpoint(sink_thread);
-    thread_count = 3;
+    thread_count += 2;
     yield();
     bench_calls();
     bench_switch();
@@ -777,12 +794,18 @@ void demo_bench(void)
     bench_calls();
     bench_urgent_driver();
     bench_servers();
-    bench_many_ready();
+    bench_many_ready(MOST_THREADS - 1); // and the pusher
     bench_queue();
     bench_wake("preempt_wake", "wake_block");
     bench_signal_lower();
     bench_calls();
+    silent = make_endpoint(CAP_NONE);
+    bench_many_ready(ALL_THREADS);
+    bench_wake("preempt_wake", "wake_block");
+    bench_signal_lower();
+    bench_calls();
     destroy(interrupts); // its line is bound to another from here on
+    let_others_run();    // the drivers end
     bench_destroy();
     bench_masked();
     printf("result: measured\n");

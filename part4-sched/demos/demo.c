@@ -22,6 +22,7 @@
 
 void demo_alarm(void);
 void demo_bench(void);
+void demo_budget(void);
 void demo_bully(void);
 void demo_calc(void);
 void demo_crasher(void);
@@ -82,6 +83,7 @@ static const struct demo demos[] = {
     {"latency", demo_latency, "from an interrupt to its driver"},
     {"storm", demo_storm, "a device that interrupts without end"},
     {"bully", demo_bully, "an inversion of priorities"},
+    {"budget", demo_budget, "so much of each period"},
     {"script", demo_script, "threads that do what the command line says"},
     {"bench", demo_bench, "what the kernel's calls cost"},
     {"selftest", demo_selftest, "the kernel's tests of itself"},
@@ -95,6 +97,7 @@ enum {
     REPLIES = 96,
     NOTIFICATIONS = 512,
     STACK_SIZE = 8192,
+    NAMELESS = 936,
 };
 
 static const char *command_line;
@@ -118,6 +121,13 @@ static struct sched_context contexts_memory[THREADS];
 static unsigned contexts_used;
 static char stacks[THREADS][STACK_SIZE]
     __attribute__((section(".thread_stacks"), aligned(STACK_SIZE)));
+
+static struct nameless {
+    char stack[STACK_SMALLEST] __attribute__((aligned(GUARD_SIZE)));
+    struct thread thread;
+    struct sched_context context;
+} nameless[NAMELESS] __attribute__((section(".thread_stacks"))); // not cleared
+static unsigned nameless_used;
 
 const char *demo_string(const char *key, const char *otherwise)
 {
@@ -181,6 +191,20 @@ cap_t spawn_at(unsigned priority, const char *name, void (*function)(void *),
     if (context != CAP_NONE)
         bind_context(context, cap);
     return cap;
+}
+
+bool spawn_nameless(unsigned priority, void (*function)(void *), void *argument)
+{
+    if (nameless_used == NAMELESS)
+        return false;
+    struct nameless *one = &nameless[nameless_used++];
+    mask_interrupts(); // as the kernel has them
+    thread_init(&one->thread, "nameless", function, argument,
+                (uintptr_t)one->stack, STACK_SMALLEST);
+    schedcontext_init(&one->context, priority);
+    schedcontext_bind(&one->context, &one->thread);
+    unmask_interrupts();
+    return true;
 }
 
 cap_t make_context(unsigned priority)

@@ -49,6 +49,12 @@ enum { PASSIVE = 64 }; // instead of a priority: no context
 cap_t spawn_at(unsigned priority, const char *name, void (*function)(void *),
                void *argument);
 
+// The same, without capabilities, for more threads than the table has room for.
+// It is not more urgent than the caller, and has a stack of 2 KiB. False if
+// there is no room for one more.
+bool spawn_nameless(unsigned priority, void (*function)(void *),
+                    void *argument);
+
 // Makes a context that is nobody's. CAP_NONE if there is no room for one more,
 // or no such priority.
 cap_t make_context(unsigned priority);
