@@ -198,12 +198,13 @@ bool spawn_nameless(unsigned priority, void (*function)(void *), void *argument)
     if (nameless_used == NAMELESS)
         return false;
     struct nameless *one = &nameless[nameless_used++];
+    uint64_t masks = sysreg_read(daif);
     mask_interrupts(); // as the kernel has them
     thread_init(&one->thread, "nameless", function, argument,
                 (uintptr_t)one->stack, STACK_SMALLEST);
     schedcontext_init(&one->context, priority);
     schedcontext_bind(&one->context, &one->thread);
-    unmask_interrupts();
+    asm volatile("msr daif, %0" : : "r"(masks) : "memory");
     return true;
 }
 
