@@ -13,6 +13,8 @@ import os
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pexpect
@@ -28,8 +30,9 @@ from ring import Event
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", help="run only the tests of this part")
-    parser.addoption("--share", default="1/1", metavar="K/N",
-                     help="run only share K of N of the tests")
+    parser.addoption("--share", type=Path, metavar="DIR",
+                     help="run only what no other process has taken: who does "
+                     "leaves a note in this folder")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,33 +70,46 @@ def pytest_collection_modifyitems(config: pytest.Config,
     chosen = config.getoption("--part")
     kept = [i for i in items if not chosen or f"[{chosen}" in i.name
             or f"-{chosen}" in i.name]
-    mine = of_share(kept, config.getoption("--share"))
-    kept = [i for i in kept if unit(i) in mine]
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
-    items[:] = kept
+    size = Counter(unit(i) for i in kept)
+    items[:] = sorted(kept, key=lambda i: (not is_long(i), -size[unit(i)]))
+
+
+def is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("long") is not None
 
 
 def unit(item: pytest.Item) -> str:
-    """What is not split between two shares: a file, since its tests have
+    """What is not split between two processes: a file, since its tests have
     fixtures in common. A long test is one by itself."""
-    if item.get_closest_marker("long"):
-        return item.nodeid
-    return str(item.path)
+    return item.nodeid if is_long(item) else str(item.path)
 
 
-def of_share(items: list[pytest.Item], share: str) -> set[str]:
-    """The units of share "K/N": one by one, the largest first, each goes to
-    the share that has least to do so far."""
-    number, _, shares = share.partition("/")
-    work: Counter[str] = Counter()
-    for item in items:
-        work[unit(item)] += 20 if item.get_closest_marker("long") else 1
-    load = [0] * int(shares)
-    owner = {}
-    for name, size in sorted(work.items(), key=lambda w: (-w[1], w[0])):
-        owner[name] = load.index(min(load))
-        load[owner[name]] += size
-    return {name for name, n in owner.items() if n == int(number) - 1}
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With --share: as pytest's own loop, but only over the units that no
+    other process has taken when it is their turn."""
+    notes = session.config.getoption("--share")
+    if not notes or session.config.option.collectonly:
+        return None  # pytest's own
+
+    @cache
+    def take(name: str) -> bool:
+        try:
+            (notes / sha256(name.encode()).hexdigest()).mkdir()
+        except FileExistsError:
+            return False
+        return True
+
+    mine = (item for item in session.items if take(unit(item)))
+    item = next(mine, None)
+    while item:
+        following = next(mine, None)
+        session.config.hook.pytest_runtest_protocol(item=item,
+                                                    nextitem=following)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
 
 
 class Lab:

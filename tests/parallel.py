@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs pytest in as many processes as there are CPUs.
 
-Each takes its share of the tests (`--share`, in conftest.py). The report
+Each takes what no other has taken yet (`--share`, in conftest.py). The report
 of the first is shown as it comes, those of the others when they are done, and
 last a line with the sum. All arguments go to pytest. The exit status is 0 if
 all went well, else that of the first process for which it did not.
@@ -15,33 +15,34 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryDirectory
 
-NO_TESTS = 5  # pytest's exit status for a share without tests
+NO_TESTS = 5  # pytest's exit status for a process without tests
 
 
-def run(share: int, shares: int, words: list[str]) -> tuple[int, str]:
+def run(is_shown: bool, notes: str, words: list[str]) -> tuple[int, str]:
     """One process: its exit status, and what it printed."""
     command = [sys.executable, "-m", "pytest", "-q",
-               f"--share={share}/{shares}", *words]
+               "-oconsole_output_style=classic", f"--share={notes}", *words]
     printed = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.STDOUT) as child:
         assert child.stdout
         for line in child.stdout:
             printed.append(line)
-            if share == 1:
+            if is_shown:
                 print(line, end="", flush=True)
     return child.returncode, "".join(printed)
 
 
 def main() -> int:
-    shares = max(1, min(os.cpu_count() or 1, 4))
-    with ThreadPoolExecutor(shares) as pool:
-        done = list(pool.map(lambda n: run(n, shares, sys.argv[1:]),
-                             range(1, shares + 1)))
+    count = max(1, min(os.cpu_count() or 1, 4))
+    with TemporaryDirectory() as notes, ThreadPoolExecutor(count) as pool:
+        done = list(pool.map(lambda n: run(n == 0, notes, sys.argv[1:]),
+                             range(count)))
     counts: Counter[str] = Counter()
-    for share, (_, printed) in enumerate(done, 1):
-        if share > 1:
+    for n, (_, printed) in enumerate(done):
+        if n > 0:
             print(printed, end="")
         last = printed.rstrip().rpartition("\n")[2]
         for count, what in re.findall(r"(\d+) (passed|failed|skipped|error)",
