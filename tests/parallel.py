@@ -23,7 +23,7 @@ NO_TESTS = 5  # pytest's exit status for a process without tests
 def run(is_shown: bool, notes: str, words: list[str]) -> tuple[int, str]:
     """One process: its exit status, and what it printed."""
     command = [sys.executable, "-m", "pytest", "-q",
-               "-oconsole_output_style=classic", f"--share={notes}", *words]
+               "-oconsole_output_style=count", f"--share={notes}", *words]
     printed = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                           stderr=subprocess.STDOUT) as child:
