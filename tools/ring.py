@@ -20,13 +20,14 @@ from pathlib import Path
 
 import qemu
 
-EVENT = struct.Struct("<QII8Q")   # struct trace_event
+EVENT = struct.Struct("<QHHI8Q")  # struct trace_event
 NAMED = struct.Struct("<QQI16s")  # struct thread, from `all` on: the node, the
                                   # thread's number, its name
 NOBODY = 2**32 - 1                # TRACE_NOBODY
 RAM = 0x40000000                  # where it begins
 MEMORY = "128M"
 MOST_THREADS = 4096               # that are looked for
+MOST_CPUS = 8                     # MACHINE_CPUS
 
 
 class Kind(enum.IntEnum):
@@ -50,6 +51,7 @@ class Event:
     kind: Kind
     thread: int         # 0 is main, then as they were made; or NOBODY
     x: tuple[int, ...]  # x0 to x7
+    cpu: int = 0        # on which CPU (before part 4 there is one)
 
     def __str__(self) -> str:
         words = " ".join(map(short, self.x))
@@ -81,11 +83,11 @@ def capacity(part: Path) -> int:
 
 def event(fields: tuple[int, ...]) -> Event:
     """An event, from the numbers of its structure. Raises qemu.Wrong."""
-    time, kind, thread, *x = fields
-    if kind not in iter(Kind):
-        raise qemu.Wrong(f"the trace has an event of kind {kind}, which is "
-                         "none: was the ring written over?")
-    return Event(time, Kind(kind), thread, tuple(x))
+    time, kind, cpu, thread, *x = fields
+    if kind not in iter(Kind) or cpu >= MOST_CPUS:
+        raise qemu.Wrong(f"the trace has an event of kind {kind} on CPU {cpu}, "
+                         "which is none: was the ring written over?")
+    return Event(time, Kind(kind), thread, tuple(x), cpu)
 
 
 def read_events(memory: Path, part: Path,
@@ -128,6 +130,14 @@ def read_number(memory: Path, build: Path, name: str) -> int:
     with memory.open("rb") as file:
         file.seek(symbols(build)[name] - RAM)
         return int.from_bytes(file.read(8), "little")
+
+
+def read_cpus(memory: Path, part: Path) -> int:
+    """How many CPUs the kernel uses. (Before part 4 it does not count them.)"""
+    build = qemu.build(part)
+    if "cpu_count" not in symbols(build):
+        return 1
+    return read_number(memory, build, "cpu_count") % 2**32
 
 
 @contextlib.contextmanager

@@ -3,9 +3,10 @@
 """Boots a demo, and draws who ran when: trace.svg, a picture, and trace.json,
 in Chrome's trace format (ui.perfetto.dev opens it), both in build/PART.
 
-The run is exact (-icount), so it is the same every time. The kernel keeps the
-latest events in a ring; they are read from the machine's memory afterwards. A
-run that does not end is stopped after ten seconds, or by Ctrl-C.
+The run is exact (-icount), so it is the same every time; of several CPUs, QEMU
+then runs one at a time. The kernel keeps the latest events in a ring; they are
+read from the machine's memory afterwards. A run that does not end is stopped
+after ten seconds, or by Ctrl-C.
 """
 from __future__ import annotations
 
@@ -37,6 +38,11 @@ LIMIT = 10.0                # seconds that a run may take; most take 0.5
 # What QEMU warns of when a CPU sleeps and no timer is set: at the end, say.
 NO_TIMERS = "icount sleep disabled and no active timers"
 READ_TIME = 0xd53be040      # mrs x0, cntvct_el0; the register: bits 4 to 0
+
+ONE_AT_A_TIME = """\
+QEMU runs one CPU at a time here, until it waits or a timer is due, and the
+others stand still: the order is right, how long one runs or idles is not. With
+torture=1 in ARGS the turns are short."""
 
 CHOICES = """The environment variables DEMO, CPUS, MEM, CPU, GIC, EL and ARGS
 choose the run, as in `make part3 trace DEMO=hog GIC=3`. FROM and UNTIL, in
@@ -179,10 +185,11 @@ def watched(part: Path, wish: Wish,
         played = play(part, [*command, *options], memory.parent, put)
         events, lost = ring.read_events(memory, part)
         names = ring.read_names(memory, part)
+        cpus = ring.read_cpus(memory, part)
     found = re.search(rb"^timer: (\d+) Hz", played.output, re.MULTILINE)
     if not events or not found:
         raise qemu.Wrong(f"'{wish.words()}': nothing was recorded")
-    return Traced(timeline.timeline(events, played.end),
+    return Traced(timeline.timeline(events, played.end, cpus, not lost),
                   Labels(wish.words(), int(found[1]), names, calls(part)),
                   lost, played.stopped)
 
@@ -272,6 +279,9 @@ def trace(part: Path) -> int:
         print(f"The ring keeps {ring.capacity(part)} events: the first "
               f"{traced.lost} are lost.")
     print("\n".join(timeline.table(line, traced.labels)))
+    if line.cpus > 1:
+        print("\n".join(timeline.cpu_table(line, traced.labels)))
+        print(ONE_AT_A_TIME)
     print(f"{traced.labels.ms(line.end - line.start):.3f} ms; "
           f"interrupts: {len(line.interrupts)}; "
           f"direct switches: {len(line.arrows)}")
