@@ -59,6 +59,11 @@ static void print_calls(const struct frame_record *record, unsigned number)
     }
 }
 
+void backtrace_from(const void *record)
+{
+    print_calls(record, 0);
+}
+
 void backtrace(const struct trap_frame *frame)
 {
     unsigned number = 0;

@@ -9,4 +9,7 @@
 // first; NULL: to the caller of this function.
 void backtrace(const struct trap_frame *frame);
 
+// Prints the calls that led to the one which pushed `record`.
+void backtrace_from(const void *record);
+
 #endif

@@ -6,6 +6,7 @@
 // its first byte.
 
 #include "registers.h"
+#include "smp.h"
 
 // The header of a Linux arm64 kernel image
 // (Documentation/arch/arm64/booting.rst in Linux). A loader that knows it
@@ -26,8 +27,8 @@ _start:
 // In:   x0 = address of the device tree; the MMU is off.
 // Uses: x1, x2, and what cpu_setup uses.
 enter:
-    // The CPU whose affinity fields are all 0 boots; any other that arrives
-    // here is parked until part 4 has work for it.
+    // The CPU whose affinity fields are all 0 boots, and starts the others. Any
+    // other that arrives here by itself is parked.
     mrs     x1, mpidr_el1
     mov     x2, #0xffffff           // Aff2, Aff1, Aff0
     movk    x2, #0xff, lsl #32      // Aff3
@@ -44,6 +45,9 @@ enter:
     ldr     x1, =stack_top          // a stack, before the first C function
     mov     sp, x1
 
+    ldr     x1, =cpus
+    msr     tpidr_el1, x1           // this is the first CPU
+
     // C expects its zero-initialized variables to be zero.
     adr     x1, bss_start           // both ends are multiples of 16
     ldr     x2, =bss_end            // (adr reaches 1 MiB, and it is further)
@@ -56,6 +60,27 @@ enter:
     mov     x29, xzr                // the backtrace ends here
     msr     daifclr, #(DAIF_D | DAIF_A) // watchpoints and SErrors may come
     bl      kernel_main             // kernel_main(tree, level), never returns
+
+// void secondary(struct cpu *cpu) - where the firmware lets another CPU begin.
+// It is at EL1 or EL2, its MMU is off, and what the others have written is still
+// in their caches: so nothing is read before the MMU is on.
+// In:   x0 = the CPU that it is.
+    .global secondary
+secondary:
+    mov     x19, x0
+    bl      cpu_setup
+    adrp    x0, mmu_table
+    add     x0, x0, :lo12:mmu_table
+    bl      mmu_enable
+    msr     tpidr_el1, x19
+    ldr     x1, [x19, #CPU_STACK]
+    mov     sp, x1
+    sub     sp, sp, #16             // as `resume` expects it
+    mov     x29, xzr                // the backtrace ends here
+    msr     daifclr, #(DAIF_D | DAIF_A)
+    mov     x0, x19
+    bl      smp_main                // smp_main(cpu): the thread that goes on
+    b       resume
 
 // Where a CPU waits that has nothing to do. Its timer is off, so that it leaves
 // no interrupt pending for whoever wakes the CPU one day.
@@ -186,3 +211,31 @@ setup_el1:
 1:  msr     elr_el2, x30
     set_register spsr_el2, (SPSR_DAIF | SPSR_EL1H)
     eret
+
+// void mmu_enable(const uint64_t *table) - see mmu.h.
+// In:   x0 = the table of level 1.
+// Uses: x1, x2, x3. Touches no memory.
+    .global mmu_enable
+mmu_enable:
+    set_register mair_el1, MAIR_VALUE
+    set_register tcr_el1, TCR_VALUE
+    mrs     x2, id_aa64mmfr0_el1
+    and     x2, x2, #0xf            // PARange: how large an address is here;
+    mov     x3, #IPS_48             // entries of this format have 48 bits
+    cmp     x2, x3
+    csel    x2, x2, x3, lo
+    mrs     x1, tcr_el1
+    bfi     x1, x2, #TCR_IPS_SHIFT, #3
+    msr     tcr_el1, x1
+    msr     ttbr0_el1, x0
+
+    // What the TLB holds since reset, or by the loader, is nothing of ours.
+    tlbi    vmalle1
+    dsb     nsh                     // it is gone,
+    isb                             // and the registers above count
+    mrs     x1, sctlr_el1
+    mov     x2, #(SCTLR_M | SCTLR_C | SCTLR_I)
+    orr     x1, x1, x2
+    msr     sctlr_el1, x1
+    isb                             // from here on addresses are translated
+    ret

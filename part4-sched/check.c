@@ -64,6 +64,8 @@ static void check_thread(const struct thread *thread)
         waiting++;
         break;
     }
+    for_each_cpu(cpu) // it runs on one CPU at most, and knows on which
+        ASSERT((cpu->thread == thread) == (thread->cpu == cpu));
 }
 
 // All threads in a queue of an endpoint wait on that side, each once.
@@ -122,10 +124,11 @@ static void check_object(const struct cap *cap)
 }
 
 // Can `thread` run at this priority, or a higher one?
-static bool has_priority(const struct thread *thread, unsigned priority)
+static bool has_priority(const struct cpu *cpu, const struct thread *thread,
+                         unsigned priority)
 {
     for (; priority < PRIORITIES; priority++) {
-        list_for_each(node, &run_queues[priority])
+        list_for_each(node, &cpu->run_queues[priority])
         {
             if (sched_end_of_chain(
                     container_of(node, struct sched_context, node)->owner) ==
@@ -143,30 +146,90 @@ static void check_context(const struct sched_context *context)
     const struct list_node *node = &context->node;
     const struct thread *end = sched_end_of_chain(context->owner);
     unsigned parked = occurrences(&end->parked, node);
-    unsigned spent = occurrences(&exhausted, node);
-    ASSERT(occurrences(&run_queues[context->priority], node) + parked + spent ==
+    const struct cpu *cpu = context->cpu;
+    unsigned spent = occurrences(&cpu->exhausted, node);
+    ASSERT(occurrences(&cpu->run_queues[context->priority], node) + parked +
+               spent ==
            1);
     uint64_t sum = 0;
     for (unsigned i = 0; i < context->refill_count; i++)
         sum += context->refills[i].amount;
     ASSERT(sum == context->budget);
     ASSERT(!parked || end->state != THREAD_READY ||
-           has_priority(end, context->priority));
+           (end->cpu && end->cpu != cpu && end->awaited) ||
+           has_priority(cpu, end, context->priority));
+    ASSERT(!parked || context->pin || context->owner->state != THREAD_READY ||
+           context->owner->cpu); // others could take it over
+}
+
+// Could another CPU take this context, which is in its run queue, over?
+static bool is_free(const struct sched_context *context)
+{
+    return !context->pin && context != context->cpu->running &&
+           context->owner->state == THREAD_READY && !context->owner->cpu;
+}
+
+// Was a CPU that slept told to look again, and has not yet?
+static bool somebody_looks(void)
+{
+    for_each_cpu(cpu)
+    {
+        if (!cpu->thread && cpu->reschedule)
+            return true;
+    }
+    return false;
+}
+
+// A CPU that has nothing to run sleeps, unless it was told to look again. No
+// CPU sleeps while another one has a context that it could take over.
+static void check_queues(const struct cpu *cpu)
+{
+    bool sleeps = idle_cpus >> cpu->number & 1;
+    ASSERT(!sleeps || (!cpu->thread && !cpu->reschedule));
+    ASSERT(cpu->thread || cpu->reschedule || !cpu->occupied);
+    ASSERT(!cpu->thread == !cpu->running);
+    for (unsigned i = 0; i < PRIORITIES; i++) {
+        list_for_each(node, &cpu->run_queues[i])
+        {
+            const struct sched_context *context =
+                container_of(node, struct sched_context, node);
+            ASSERT(context->cpu == cpu && context->priority == i);
+            ASSERT(!idle_cpus || cpu->reschedule || !is_free(context) ||
+                   somebody_looks());
+        }
+    }
 }
 
 // Whoever runs has the first context of the highest priority.
-static void check_current(void)
+static void check_current(const struct cpu *cpu)
 {
-    ASSERT(current->state == THREAD_READY);
-    ASSERT(current == sched_end_of_chain(running->owner));
-    ASSERT(run_queues[running->priority].next == &running->node);
-    ASSERT(occupied >> running->priority == 1);
+    const struct sched_context *running = cpu->running;
+    ASSERT(cpu->thread->cpu == cpu);
+    ASSERT(cpu->thread->state == THREAD_READY);
+    ASSERT(cpu->thread == sched_end_of_chain(running->owner));
+    ASSERT(cpu->run_queues[running->priority].next == &running->node);
+    ASSERT(cpu->occupied >> running->priority == 1);
+    ASSERT(running->cpu == cpu && (!running->pin || running->pin == cpu));
+}
+
+static void check_cpu(const struct cpu *cpu)
+{
+    // Another one may be on its way here, to look whom it runs.
+    if (cpu->thread && (cpu == this_cpu() || !cpu->reschedule))
+        check_current(cpu);
+    check_queues(cpu);
+    ASSERT(cpu->is_holder == (cpu == this_cpu()));
+    for (unsigned i = 0; i < PRIORITIES; i++)
+        ASSERT((cpu->occupied >> i & 1) == !list_empty(&cpu->run_queues[i]));
+    list_for_each(node, &cpu->alarm_queue)
+    {
+        ASSERT(node->next == &cpu->alarm_queue ||
+               alarm_of(node)->alarm_time <= alarm_of(node->next)->alarm_time);
+    }
 }
 
 void check(void)
 {
-    if (current)
-        check_current();
     list_for_each(node, &threads)
     {
         const struct thread *thread = container_of(node, struct thread, all);
@@ -174,15 +237,9 @@ void check(void)
         if (thread->context)
             check_context(thread->context);
     }
-    for (unsigned i = 0; i < PRIORITIES; i++)
-        ASSERT((occupied >> i & 1) == !list_empty(&run_queues[i]));
+    for_each_cpu(cpu) check_cpu(cpu);
     for (cap_t i = 0; i < CAPS; i++)
         check_object(&caps[i]);
     ASSERT(waiting == 0); // who waits at an endpoint is in one of its queues
     ASSERT(interrupts_masked());
-    list_for_each(node, &alarms)
-    {
-        ASSERT(node->next == &alarms ||
-               alarm_of(node)->alarm_time <= alarm_of(node->next)->alarm_time);
-    }
 }

@@ -41,6 +41,7 @@ void deadlock_check(const struct thread *thread)
         other = waits_for(other);
     if (!other)
         return;
+    smp_stop_others();
     printf("\ndeadlock: %s", thread->name);
     do {
         other = waits_for(other);

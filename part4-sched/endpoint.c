@@ -72,6 +72,8 @@ static int receive(struct endpoint *endpoint, struct reply *reply,
         if (reply)
             reply->thread = current;
         thread_block(current, THREAD_RECEIVING, NULL);
+        if (current->awaited)
+            sched_unpark(current); // whoever has its answer takes its context
         list_append(&endpoint->receivers, &current->node);
         if (next)
             sched_switch(next);

@@ -5,6 +5,7 @@
 // halves the kernel may have picked another.
 
 #include "registers.h"
+#include "smp.h"
 #include "thread.h"
 
     .text
@@ -20,7 +21,8 @@
 gate:
     mrs     x10, daif
     msr     daifset, #DAIF_I        // no interrupt while we are in the kernel
-    ldr     x9, current
+    mrs     x9, tpidr_el1
+    ldr     x9, [x9, #CPU_THREAD]
     str     x10, [x9, #FRAME_SPSR]  // the thread's own masks
     stp     x0, x1, [x9, #FRAME_X]
     stp     x2, x3, [x9, #(FRAME_X + 16)]

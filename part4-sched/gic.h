@@ -6,9 +6,12 @@
 #ifndef STRATA_GIC_H
 #define STRATA_GIC_H
 
+#include "smp.h"
+
 #include <stdint.h>
 
 enum {
+    GIC_RESCHEDULE = 0,  // sent by gic_send
     GIC_FIRST = 16,      // those below this one are sent by CPUs
     GIC_LINES = 1020,    // INTIDs below this one name lines
     GIC_SPURIOUS = 1023, // no interrupt is pending, after all
@@ -18,6 +21,13 @@ enum {
 // none pending, all with the same priority. Panics if there is none that we
 // know.
 void gic_init(void);
+
+// The same for what the calling CPU has of its own.
+void gic_init_cpu(void);
+
+// Interrupts another CPU, which takes GIC_RESCHEDULE. It sees all that we wrote
+// before.
+void gic_send(const struct cpu *cpu);
 
 // How many lines this one has, those below GIC_FIRST included; at most
 // GIC_LINES.

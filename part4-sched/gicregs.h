@@ -18,6 +18,7 @@
 #define GICD_ICACTIVER  0x380
 #define GICD_IPRIORITYR 0x400
 #define GICD_ITARGETSR  0x800  // GICv2: a byte a line, a bit a CPU
+#define GICD_SGIR       0xf00  // GICv2: interrupts CPUs; bits 23:16: which
 #define GICD_IROUTER    0x6000 // GICv3: eight bytes a line, a CPU's affinity
 
 #define CTLR_GROUP1 BIT(1)  // GICv3: lines of group 1 are forwarded

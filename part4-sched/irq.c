@@ -33,45 +33,71 @@ static void serve_line(unsigned line)
     } else if (irq_is_bound(line)) {
         gic_mask(line);
         notification_signal(bindings[line].notification, bindings[line].bits);
-    } else if (line != machine.uart_line) {
+    } else if (line != machine.uart_line && line != GIC_RESCHEDULE) {
         unexpected_interrupts++;
         gic_mask(line); // or it would come again at once
     }
     gic_end(line);
 }
 
-struct thread *interrupt(void)
+static void serve(void)
 {
-    bool idle = !current;
     trace(TRACE_INTERRUPT, current);
     unsigned line = gic_acknowledge();
     if (line < GIC_LINES)
         serve_line(line);
     else
         spurious_interrupts++;
-    if (current && reschedule)
+}
+
+struct thread *interrupt(void)
+{
+    kernel_lock();
+    serve();
+    if (this_cpu()->reschedule)
         sched_next();
-    if (!current && !idle)
-        irq_idle(); // the last budget is used up
+    if (!current)
+        irq_idle(); // the last budget is used up, say
+    sched_offer();
     if (checking)
         check();
     torture_arm();
+    kernel_unlock();
     return current;
+}
+
+// Can anything come that would let a thread run?
+static bool is_hopeless(void)
+{
+    for_each_cpu(cpu)
+    {
+        if (cpu->occupied || !list_empty(&cpu->alarm_queue) ||
+            !list_empty(&cpu->exhausted))
+            return false;
+    }
+    return !bound_lines;
 }
 
 void irq_idle(void)
 {
+    uint64_t self = BIT(this_cpu()->number);
     do {
-        if (list_empty(&alarms) && list_empty(&exhausted) && !bound_lines)
+        if (is_hopeless())
             deadlock();
+        if (checking)
+            check();
         torture_pause();
+        idle_cpus |= self;
+        kernel_unlock();
         // A masked interrupt wakes the CPU too (Arm ARM, "Wait For Interrupt").
         // It is served from here: there is no thread that it could interrupt.
         // WFI orders nothing: the barrier has all stores done before it.
         asm volatile("dsb sy\n\twfi" : : : "memory");
-        interrupt();
+        kernel_lock();
+        serve();
         sched_next();
     } while (!current);
+    idle_cpus &= ~self;
 }
 
 int irq_bind(uint64_t line, struct notification *notification, uint64_t bits)

@@ -7,7 +7,9 @@
 #include "gic.h"
 #include "guard.h"
 #include "machine.h"
+#include "mmu.h"
 #include "psci.h"
+#include "smp.h"
 #include "sysreg.h"
 #include "thread.h"
 #include "timer.h"
@@ -53,9 +55,11 @@ void kernel_main(const void *tree, unsigned level)
     machine_init(tree);
     psci_init(machine.psci_method);
     print_banner(level);
+    mmu_init();
     thread_init_main((uintptr_t)stack_bottom);
     gic_init();
     timer_init();
+    smp_start();
     gic_unmask(machine.uart_line); // for Ctrl-T
     demo_run(machine.args);
     psci_power_off();

@@ -32,6 +32,7 @@ _Noreturn void halt(unsigned status)
 // First thing in a report: is it about a mistake in a report?
 static void begin(void)
 {
+    smp_stop_others(); // whoever is not the first one stops here
     if (++panics == 2 && !halting)
         printf("\npanic: again, while reporting; giving up\n");
     if (panics > 1 || halting)
@@ -57,6 +58,7 @@ _Noreturn void panic(const char *reason, ...)
     va_end(arguments);
     print_thread();
     backtrace(NULL);
+    smp_print_others();
     halt(1);
 }
 
@@ -78,5 +80,6 @@ _Noreturn void panic_at(const struct trap_frame *frame, const char *reason)
     print_registers(frame);
     exception_describe(frame);
     backtrace(frame);
+    smp_print_others();
     halt(1);
 }

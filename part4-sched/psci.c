@@ -10,6 +10,7 @@
 #include "string.h"
 
 #define PSCI_SYSTEM_OFF 0x84000008 // DEN 0022, "SYSTEM_OFF"
+#define PSCI_CPU_ON     0xc4000003 // DEN 0022, "CPU_ON", with 64-bit arguments
 
 static int64_t (*psci_call)(uint32_t function, uint64_t a, uint64_t b,
                             uint64_t c); // NULL: there is no firmware
@@ -20,6 +21,12 @@ void psci_init(const char *method)
         psci_call = smccc_hvc;
     else if (method && strcmp(method, "smc") == 0)
         psci_call = smccc_smc;
+}
+
+int64_t psci_cpu_on(uint64_t affinity, uintptr_t entry, uint64_t argument)
+{
+    return psci_call ? psci_call(PSCI_CPU_ON, affinity, entry, argument)
+                     : PSCI_NOT_SUPPORTED;
 }
 
 _Noreturn void psci_power_off(void)

@@ -67,6 +67,33 @@
     (BIT(4) | BIT(5) | BIT(11) | BIT(16) | BIT(18) | BIT(22) | BIT(23) | \
      BIT(28) | BIT(29))
 
+#define SCTLR_M BIT(0)  // the MMU is on (mmu_enable)
+#define SCTLR_C BIT(2)  // data is cached
+#define SCTLR_I BIT(12) // so are instructions
+
+// MAIR_EL1: two kinds of memory, and in a table's entry the number of its kind
+// (Arm ARM, "VMSAv8-64 translation table format descriptors"). Device memory is
+// never executed: the CPU would fetch from it ahead of time. Whatever all CPUs
+// share is inner shareable.
+#define MAIR_VALUE   0xff04 // 0: Device-nGnRE; 1: Normal, write-back
+#define ENTRY_TABLE  0x3
+#define ENTRY_BLOCK  0x1
+#define ENTRY_AF     BIT(10) // it may be used (the access flag)
+#define ENTRY_SHARED (3 << 8)
+#define ENTRY_NEVER  (BIT(53) | BIT(54)) // is executed, at EL1 and at EL0
+#define ENTRY_DEVICE (ENTRY_BLOCK | ENTRY_AF | ENTRY_NEVER)
+#define ENTRY_NORMAL (ENTRY_BLOCK | ENTRY_AF | ENTRY_SHARED | 1 << 2)
+
+// TCR_EL1: addresses of 39 bits, so that tables begin at level 1, in pages of
+// 4 KiB, by TTBR0 alone; the walk goes through the caches. IPS is the size of a
+// physical address.
+#define TCR_T0SZ      (64 - 39)
+#define TCR_CACHED    ((1 << 8) | (1 << 10) | (3 << 12))
+#define TCR_EPD1      BIT(23)
+#define TCR_VALUE     (TCR_T0SZ | TCR_CACHED | TCR_EPD1)
+#define TCR_IPS_SHIFT 32
+#define IPS_48        5
+
 // CPACR_EL1: floating point and SVE trap, the kernel uses neither.
 #define CPACR_VALUE 0
 // CNTKCTL_EL1: EL0 reaches neither counters nor timers.

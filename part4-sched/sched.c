@@ -15,55 +15,63 @@
 #include "trace.h"
 #include "uart.h"
 
-struct thread *current;
-struct list_node run_queues[PRIORITIES];
-uint64_t occupied;
-struct list_node exhausted = {&exhausted, &exhausted};
-struct sched_context *running;
-bool reschedule;
+uint64_t idle_cpus;
+unsigned unpinned;
 bool lending = true;
-
-static uint64_t charged; // until when the running context was charged
-
-void sched_init(void)
-{
-    for (unsigned i = 0; i < PRIORITIES; i++)
-        list_init(&run_queues[i]);
-}
 
 // A slice is the context's that runs. One that is alone at its priority needs
 // none. `last`, which ran before, keeps what is left of its own.
-static void renew_slice(struct sched_context *last)
+static void renew_slice(struct cpu *cpu, struct sched_context *last)
 {
-    static bool is_shared;
-    bool was_shared = is_shared;
+    struct sched_context *running = cpu->running;
+    bool was_shared = cpu->is_shared;
     if (was_shared && last != running)
         last->left = timer_slice_left();
-    is_shared = running && running->node.next != running->node.previous;
-    if (is_shared && (last != running || !was_shared)) {
+    cpu->is_shared = running && running->node.next != running->node.previous;
+    if (cpu->is_shared && (last != running || !was_shared)) {
         timer_begin_slice(running->left);
         running->left = 0;
-    } else if (!is_shared && was_shared) {
+    } else if (!cpu->is_shared && was_shared) {
         timer_end_slice();
     }
 }
 
+// The CPU is to look whom it runs. Another one is told by an interrupt.
+static void kick(struct cpu *cpu)
+{
+    cpu->reschedule = true;
+    idle_cpus &= ~BIT(cpu->number);
+    if (cpu != this_cpu())
+        gic_send(cpu);
+}
+
+static struct sched_context *context_of(struct list_node *node)
+{
+    return container_of(node, struct sched_context, node);
+}
+
 void sched_enqueue(struct sched_context *context)
 {
-    list_append(&run_queues[context->priority], &context->node);
+    struct cpu *cpu = context->cpu;
+    list_append(&cpu->run_queues[context->priority], &context->node);
     context->left = 0; // its turn is over
-    occupied |= BIT(context->priority);
-    if (!running || context->priority > running->priority)
-        reschedule = true;
-    else
-        renew_slice(running);
+    cpu->occupied |= BIT(context->priority);
+    if (!cpu->running || context->priority > cpu->running->priority) {
+        kick(cpu);
+        return;
+    }
+    if (cpu == this_cpu())
+        renew_slice(cpu, cpu->running);
+    else if (context->priority == cpu->running->priority)
+        kick(cpu); // a slice begins
 }
 
 static void dequeue(struct sched_context *context)
 {
+    struct cpu *cpu = context->cpu;
     list_remove(&context->node);
-    if (list_empty(&run_queues[context->priority]))
-        occupied &= ~BIT(context->priority);
+    if (list_empty(&cpu->run_queues[context->priority]))
+        cpu->occupied &= ~BIT(context->priority);
 }
 
 // The server for whose answer `thread` waits, and which is to work for it;
@@ -89,14 +97,10 @@ struct thread *sched_end_of_chain(struct thread *thread)
     return thread;
 }
 
-static struct sched_context *context_of(struct list_node *node)
-{
-    return container_of(node, struct sched_context, node);
-}
-
 void sched_unpark(struct thread *thread)
 {
     struct list_node *node;
+    thread->awaited = false;
     while ((node = list_take_first(&thread->parked)))
         sched_enqueue(context_of(node));
 }
@@ -105,48 +109,60 @@ void sched_leave_chain(struct thread *thread)
 {
     struct thread *end = sched_end_of_chain(thread);
     sched_unpark(end);
-    if (end == current) // perhaps it ran on the context of `thread`
-        reschedule = true;
+    if (end->cpu) // perhaps it ran on the context of `thread`
+        kick(end->cpu);
 }
 
 void sched_append(struct thread *thread)
 {
-    ASSERT(interrupts_masked());
+    ASSERT(this_cpu()->is_holder);
     sched_leave_chain(thread);
     thread->state = THREAD_READY;
     trace(TRACE_APPEND, thread);
+}
+
+// Puts a context, which is in no queue and has nothing left, where it waits for
+// its first refill.
+static void wait_for_refill(struct sched_context *context)
+{
+    struct list_node *queue = &context->cpu->exhausted;
+    struct list_node *position = queue->next;
+    while (position != queue &&
+           context_of(position)->refills[0].time <= context->refills[0].time)
+        position = position->next;
+    list_insert_before(position, &context->node);
 }
 
 // The context may not run before its first refill.
 static void exhaust(struct sched_context *context)
 {
     dequeue(context);
-    struct list_node *position = exhausted.next;
-    while (position != &exhausted &&
-           context_of(position)->refills[0].time <= context->refills[0].time)
-        position = position->next;
-    list_insert_before(position, &context->node);
+    wait_for_refill(context);
     sched_leave_chain(context->owner); // others may have to run whom it ran
     trace(TRACE_EXHAUST, context->owner);
 }
 
-void sched_charge(uint64_t now)
+void sched_charge(struct cpu *cpu, uint64_t now)
 {
-    if (running && running->budget)
-        schedcontext_charge(running, charged, now);
-    charged = now;
+    if (now <= cpu->charged)
+        return; // the counter was read before we had the lock
+    if (cpu->running && cpu->running->budget)
+        schedcontext_charge(cpu->running, cpu->charged, now);
+    cpu->charged = now;
 }
 
 // Charges the running context until now, and lets those run whose budget has
 // come back.
-static void account(uint64_t now)
+static void account(struct cpu *cpu, uint64_t now)
 {
-    sched_charge(now);
+    struct sched_context *running = cpu->running;
+    sched_charge(cpu, now);
     if (running && running->budget && running->refills[0].time > now)
         exhaust(running);
-    while (!list_empty(&exhausted) &&
-           context_of(exhausted.next)->refills[0].time <= now) {
-        struct sched_context *context = context_of(list_take_first(&exhausted));
+    while (!list_empty(&cpu->exhausted) &&
+           context_of(cpu->exhausted.next)->refills[0].time <= now) {
+        struct sched_context *context =
+            context_of(list_take_first(&cpu->exhausted));
         sched_enqueue(context);
         trace(TRACE_REFILL, context->owner);
     }
@@ -154,14 +170,15 @@ static void account(uint64_t now)
 
 // When a budget ends, or comes back, if nothing else happens; UINT64_MAX:
 // never.
-static uint64_t budget_due(void)
+static uint64_t budget_due(const struct cpu *cpu)
 {
+    const struct sched_context *running = cpu->running;
     uint64_t due = UINT64_MAX;
     if (running && running->budget)
-        due = charged + running->refills[0].amount;
-    if (!list_empty(&exhausted) &&
-        context_of(exhausted.next)->refills[0].time < due)
-        due = context_of(exhausted.next)->refills[0].time;
+        due = cpu->charged + running->refills[0].amount;
+    if (!list_empty(&cpu->exhausted) &&
+        context_of(cpu->exhausted.next)->refills[0].time < due)
+        due = context_of(cpu->exhausted.next)->refills[0].time;
     return due;
 }
 
@@ -169,63 +186,177 @@ void sched_restart(struct sched_context *context)
 {
     dequeue(context);
     sched_enqueue(context);
-    reschedule = true;
+    kick(context->cpu);
 }
 
-static struct sched_context *first_context(void)
+// The home of a context, which runs nobody, is `cpu` from now on.
+static void move(struct sched_context *context, struct cpu *cpu)
 {
-    if (!occupied)
+    sched_leave_chain(context->owner); // others have to run whom it ran
+    dequeue(context);
+    context->cpu = cpu;
+    if (context->budget && context->refills[0].time > sysreg_read(cntvct_el0)) {
+        wait_for_refill(context);
+        kick(cpu); // its timer is not set for this one
+    } else {
+        sched_enqueue(context);
+    }
+}
+
+void sched_pin(struct sched_context *context, struct cpu *cpu)
+{
+    unpinned += (unsigned)!cpu - (unsigned)!context->pin;
+    context->pin = cpu;
+    if (!cpu || context->cpu == cpu)
+        return;
+    if (context->cpu->running == context)
+        kick(context->cpu); // which moves it, when nobody runs on it
+    else
+        move(context, cpu);
+}
+
+static struct sched_context *first_context(const struct cpu *cpu)
+{
+    if (!cpu->occupied)
         return NULL;
-    unsigned priority = 63 - (unsigned)__builtin_clzl(occupied);
-    return context_of(run_queues[priority].next);
+    unsigned priority = 63 - (unsigned)__builtin_clzl(cpu->occupied);
+    return context_of(cpu->run_queues[priority].next);
 }
 
 // Makes the first context that can run somebody the one that runs. Returns
-// whom; NULL: there is none.
-static struct thread *pick(void)
+// whom; NULL: there is none. Somebody who runs on another CPU can't run here.
+static struct thread *pick(struct cpu *cpu)
 {
-    while ((running = first_context())) {
-        struct thread *end = sched_end_of_chain(running->owner);
-        if (end->state == THREAD_READY)
+    struct sched_context *context;
+    while ((context = cpu->running = first_context(cpu))) {
+        struct thread *end = sched_end_of_chain(context->owner);
+        if (end->state == THREAD_READY && (!end->cpu || end->cpu == cpu))
             return end;
-        dequeue(running);
-        list_append(&end->parked, &running->node);
+        end->awaited |= end->cpu && end->cpu != cpu;
+        dequeue(context);
+        list_append(&end->parked, &context->node);
     }
     return NULL;
 }
 
-static void trace_lender(void)
+// Can another CPU take this context over?
+static bool is_free(const struct sched_context *context)
 {
-    if (running && running->owner != current)
-        trace(TRACE_LEND, running->owner);
+    const struct thread *owner = context->owner;
+    return !context->pin && context != context->cpu->running &&
+           owner->state == THREAD_READY && !owner->cpu;
+}
+
+// The most urgent context on `cpu`, which is busy, that is free; NULL: there is
+// none.
+static struct sched_context *first_free(const struct cpu *cpu)
+{
+    uint64_t queues = cpu->thread ? cpu->occupied : 0;
+    while (queues) {
+        unsigned priority = 63 - (unsigned)__builtin_clzl(queues);
+        list_for_each(node, &cpu->run_queues[priority])
+        {
+            if (is_free(context_of(node)))
+                return context_of(node);
+        }
+        queues &= ~BIT(priority);
+    }
+    return NULL;
+}
+
+// The same of all CPUs.
+static struct sched_context *find_free(void)
+{
+    struct sched_context *most_urgent = NULL;
+    for_each_cpu(cpu)
+    {
+        struct sched_context *context = first_free(cpu);
+        if (context &&
+            (!most_urgent || context->priority > most_urgent->priority))
+            most_urgent = context;
+    }
+    return most_urgent;
+}
+
+void sched_wake_idle(void)
+{
+    if (find_free())
+        kick(&cpus[__builtin_ctzl(idle_cpus)]);
+}
+
+// A CPU that has nothing to do takes over what is free. Returns whom it runs
+// now, or NULL.
+static struct thread *steal(struct cpu *cpu)
+{
+    struct sched_context *context = find_free();
+    if (context)
+        move(context, cpu);
+    return pick(cpu);
+}
+
+static void trace_lender(const struct cpu *cpu)
+{
+    if (cpu->running && cpu->running->owner != cpu->thread)
+        trace(TRACE_LEND, cpu->running->owner);
+}
+
+// `thread` is the one that runs on `cpu` from now on.
+static void set_current(struct cpu *cpu, struct thread *thread)
+{
+    if (cpu->thread)
+        cpu->thread->cpu = NULL;
+    if (thread)
+        thread->cpu = cpu;
+    cpu->thread = thread;
+}
+
+// `thread` does not run here any more, but it could elsewhere: on the context
+// of another CPU, or on its own.
+static void leave(struct thread *thread)
+{
+    trace(TRACE_APPEND, thread);
+    if (thread->awaited || (thread->context && !thread->context->pin))
+        sched_unpark(thread);
 }
 
 void sched_next(void)
 {
-    ASSERT(interrupts_masked());
+    ASSERT(this_cpu()->is_holder);
     if (!irq_is_bound(machine.uart_line) && uart_poll(CTRL_T))
         threads_print();
-    struct thread *last = current;
-    struct sched_context *last_context = running;
-    account(sysreg_read(cntvct_el0));
-    reschedule = false;
-    current = pick();
-    renew_slice(last_context);
-    timer_set_budget(budget_due());
-    if (current == last && running == last_context)
+    struct cpu *cpu = this_cpu();
+    struct thread *last = cpu->thread;
+    struct sched_context *last_context = cpu->running;
+    account(cpu, sysreg_read(cntvct_el0));
+    if (last_context && last_context->pin && last_context->pin != cpu)
+        move(last_context, last_context->pin);
+    struct thread *next = pick(cpu);
+    renew_slice(cpu, last_context);
+    if (next != last) {
+        set_current(cpu, next);
+        if (last && last->state == THREAD_READY)
+            leave(last); // it was preempted
+    }
+    if (!next)
+        set_current(cpu, next = steal(cpu));
+    cpu->reschedule = false;
+    timer_set_budget(budget_due(cpu));
+    if (next == last && cpu->running == last_context)
         return;
-    if (current != last && last && last->state == THREAD_READY)
-        trace(TRACE_APPEND, last); // it was preempted
-    trace(TRACE_TAKE, current);
-    trace_lender();
+    trace(TRACE_TAKE, next);
+    trace_lender(cpu);
 }
 
-// Is a context parked at `thread` more urgent than the one that runs?
-static bool is_more_urgent(const struct thread *thread)
+// Is a context parked at `thread` more urgent than the one that runs? Those of
+// other CPUs don't count, they wait on.
+static bool is_more_urgent(const struct cpu *cpu, struct thread *thread)
 {
     list_for_each(node, &thread->parked)
     {
-        if (context_of(node)->priority > running->priority)
+        const struct sched_context *context = context_of(node);
+        if (context->cpu != cpu)
+            thread->awaited = true;
+        else if (context->priority > cpu->running->priority)
             return true;
     }
     return false;
@@ -233,20 +364,21 @@ static bool is_more_urgent(const struct thread *thread)
 
 void sched_switch(struct thread *thread)
 {
-    if (sched_end_of_chain(running->owner) != thread ||
-        is_more_urgent(thread)) {
+    struct cpu *cpu = this_cpu();
+    if (sched_end_of_chain(cpu->running->owner) != thread ||
+        is_more_urgent(cpu, thread)) {
         sched_append(thread);
         sched_next();
         return;
     }
     thread->state = THREAD_READY;
-    current = thread;
-    trace_lender();
+    set_current(cpu, thread);
+    trace_lender(cpu);
 }
 
 void sched_yield(void)
 {
-    struct sched_context *last = running;
+    struct sched_context *last = this_cpu()->running;
     dequeue(last);
     sched_enqueue(last);
     sched_next();
@@ -263,7 +395,7 @@ void sched_wait(enum thread_state state, struct thread *target,
 {
     sched_unpark(current); // they may have to run whom it waits for
     thread_block(current, state, target);
-    current->priority = running->priority;
+    current->priority = this_cpu()->running->priority;
     struct list_node *position = queue;
     while (position->previous != queue &&
            priority_of(position->previous) < current->priority)

@@ -10,29 +10,11 @@
 
 #include "schedcontext.h"
 
-// The contexts that may run, by their priority: first come, first served. The
-// one that runs stays where it is.
-extern struct list_node run_queues[PRIORITIES];
-
-// Bit p: run queue p is not empty.
-extern uint64_t occupied;
-
-// The contexts that have used up their budget, in the order in which it comes
-// back.
-extern struct list_node exhausted;
-
-// The context that `current` runs on; NULL: no thread can run.
-extern struct sched_context *running;
-
-// Something has changed, and perhaps another thread has to run. Whoever leaves
-// the kernel looks at it.
-extern bool reschedule;
+// Bit n: cpus[n] sleeps, and nobody has woken it yet.
+extern uint64_t idle_cpus;
 
 // Does a caller lend its context to the server? (No: only to show why.)
 extern bool lending;
-
-// Makes the run queues. Call it once, before anything else here.
-void sched_init(void);
 
 // The thread at the end of the chain of calls that begins with `thread`: itself
 // if it waits for no server's answer.
@@ -52,16 +34,34 @@ void sched_append(struct thread *thread);
 // Puts a context, which is in no queue, at the end of its run queue.
 void sched_enqueue(struct sched_context *context);
 
-// Charges the running context, if it has a budget, for the time until `now`.
-void sched_charge(uint64_t now);
+// Charges the context that runs on `cpu`, if it has a budget, for the time
+// until `now`.
+void sched_charge(struct cpu *cpu, uint64_t now);
 
 // Something about a context has changed: it goes to the end of its run queue,
 // wherever it is.
 void sched_restart(struct sched_context *context);
 
+// The home of a context is `cpu` and no other, from now on. NULL: any that has
+// time for it, beginning where it is.
+void sched_pin(struct sched_context *context, struct cpu *cpu);
+
 // Makes the thread that the first context of the highest priority runs the one
 // that runs when the kernel is left. If there is none, `current` is NULL.
 void sched_next(void);
+
+// How many contexts may move: as long as there is none, nobody has to look.
+extern unsigned unpinned;
+
+// Wakes a CPU that sleeps if there is something that it could take over.
+void sched_wake_idle(void);
+
+// To be called before the kernel is left.
+static inline void sched_offer(void)
+{
+    if (idle_cpus && unpinned)
+        sched_wake_idle();
+}
 
 // The running context goes to the end of its run queue.
 void sched_yield(void);

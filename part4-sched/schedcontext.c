@@ -11,7 +11,8 @@
 
 void schedcontext_init(struct sched_context *context, unsigned priority)
 {
-    *context = (struct sched_context){.priority = priority};
+    *context = (struct sched_context){
+        .priority = priority, .cpu = this_cpu(), .pin = this_cpu()};
     list_init(&context->node);
 }
 
@@ -31,7 +32,7 @@ int schedcontext_limit(struct sched_context *context, uint64_t budget,
     if (budget < PIECE || budget > period || period >> 63)
         return ERROR_ARGUMENT;
     uint64_t now = sysreg_read(cntvct_el0);
-    sched_charge(now); // the time before is none of the new budget
+    sched_charge(context->cpu, now); // what was before is not its affair
     context->budget = budget;
     context->period = period;
     context->refills[0] = (struct refill){now, budget};

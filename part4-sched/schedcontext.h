@@ -7,9 +7,8 @@
 #include "thread.h"
 
 enum {
-    PRIORITIES = 64, // 0 to 63; the higher one goes first
-    REFILLS = 8,     // in so many pieces a budget comes back, at most
-    PIECE = 100,     // ticks of CNTVCT: less is no use by itself
+    REFILLS = 8, // in so many pieces a budget comes back, at most
+    PIECE = 100, // ticks of CNTVCT: less is no use by itself
 };
 
 // Some of a budget, and from when on it may be used.
@@ -20,6 +19,8 @@ struct refill {
 struct sched_context {
     unsigned priority;
     struct thread *owner;  // whose it is; NULL: nobody's yet
+    struct cpu *cpu;       // its home, where whomever it runs runs
+    struct cpu *pin;       // the only one; NULL: it may move
     struct list_node node; // in its run queue, or in `parked` of the thread at
                            // the end of its owner's chain of calls, or, while
                            // its budget is used up, in `exhausted`
@@ -30,7 +31,8 @@ struct sched_context {
     unsigned refill_count;
 };
 
-// Makes a context that is nobody's. The priority is less than PRIORITIES.
+// Makes a context that is nobody's, pinned to this CPU. The priority is less
+// than PRIORITIES.
 void schedcontext_init(struct sched_context *context, unsigned priority);
 
 // Gives a context to a thread, which can run on it from now on. OK, or

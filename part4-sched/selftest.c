@@ -28,7 +28,7 @@ void demo_selftest(void);
 static void test_registers(void)
 {
     extern const char vectors[];
-    TEST_REGISTER(sctlr_el1, SCTLR_EL1_VALUE);
+    TEST_REGISTER(sctlr_el1, SCTLR_EL1_VALUE | SCTLR_M | SCTLR_C | SCTLR_I);
     TEST_REGISTER(cpacr_el1, CPACR_VALUE);
     TEST_REGISTER(cntkctl_el1, CNTKCTL_VALUE);
     TEST_REGISTER(mdscr_el1, MDSCR_VALUE);

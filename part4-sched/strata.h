@@ -56,6 +56,7 @@ enum syscall {
     SYS_CREATE_CONTEXT,
     SYS_BIND_CONTEXT,
     SYS_LIMIT_CONTEXT,
+    SYS_PIN_THREAD,
     SYSCALLS, // how many there are
 };
 
@@ -270,7 +271,10 @@ static inline int create_notification(struct notification *memory, cap_t *cap)
 
 // --- Contexts ---
 
-enum { PRIORITY_NORMAL = 32 }; // main's
+enum {
+    PRIORITIES = 64,      // 0 to 63; the higher one goes first
+    PRIORITY_NORMAL = 32, // main's
+};
 
 // Makes a scheduling context, the right to run at a priority: 0 to 63, the
 // higher one goes first. ERROR_ARGUMENT: there is no such priority.
@@ -296,6 +300,19 @@ static inline int bind_context(cap_t context, cap_t thread)
 static inline int limit_context(cap_t context, uint64_t budget, uint64_t period)
 {
     uint64_t x[8] = {context, budget, period, [7] = SYS_LIMIT_CONTEXT};
+    return enter_kernel(x);
+}
+
+#define ANY_CPU (~UINT64_C(0))
+
+// A thread's context, with whomever it runs, runs on this CPU from now on, and
+// on no other. ANY_CPU: on any that has time for it. CAP_NONE: the caller's
+// own. A context is pinned from the start, as its maker's is, and main's is to
+// CPU 0: a program has to say that it can do with several. ERROR_ARGUMENT:
+// there is no such CPU, or the thread has no context.
+static inline int pin_thread(cap_t thread, uint64_t cpu)
+{
+    uint64_t x[8] = {thread, cpu, [7] = SYS_PIN_THREAD};
     return enter_kernel(x);
 }
 
@@ -388,7 +405,8 @@ static inline int sleep_until(cap_t notification, uint64_t time)
 // From now on an interrupt of `line` (an INTID, see gic.h) signals `bits`, and
 // masks the line until end_interrupt. It lasts until the notification is
 // destroyed. ERROR_CAP; ERROR_ARGUMENT: there is no such line, it is the
-// kernel's or bound already, or bits is 0.
+// kernel's or bound already, or bits is 0. Each CPU has lines below 32 of its
+// own: a driver of such a line is pinned.
 static inline int bind_interrupt(unsigned line, cap_t notification,
                                  uint64_t bits)
 {

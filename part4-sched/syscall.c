@@ -48,7 +48,19 @@ static int new_context(uint64_t *x)
         return ERROR_ARGUMENT;
     if (cap_add(CAP_CONTEXT, (void *)x[0], 0, &x[6]) != OK)
         return ERROR_FULL;
-    schedcontext_init((struct sched_context *)x[0], (unsigned)x[1]);
+    struct sched_context *context = (struct sched_context *)x[0];
+    schedcontext_init(context, (unsigned)x[1]);
+    if (!this_cpu()->running->pin) // it is as its maker's
+        sched_pin(context, NULL);
+    return OK;
+}
+
+static int pin(struct sched_context *context, uint64_t number)
+{
+    bool exists = number < cpu_count && cpus[number].online;
+    if (!context || (!exists && number != ANY_CPU))
+        return ERROR_ARGUMENT;
+    sched_pin(context, number == ANY_CPU ? NULL : &cpus[number]);
     return OK;
 }
 
@@ -160,6 +172,9 @@ static int serve(struct thread *thread, uint64_t *x)
     case SYS_LIMIT_CONTEXT:
         object = cap_object(x[0], CAP_CONTEXT);
         return object ? schedcontext_limit(object, x[1], x[2]) : ERROR_CAP;
+    case SYS_PIN_THREAD:
+        target = x[0] == CAP_NONE ? thread : cap_object(x[0], CAP_THREAD);
+        return target ? pin(target->context, x[1]) : ERROR_CAP;
     case SYS_END_INTERRUPT:
         return irq_end(x[0]);
     default:
@@ -170,17 +185,20 @@ static int serve(struct thread *thread, uint64_t *x)
 struct thread *syscall(struct thread *thread)
 {
     uint64_t *x = thread->frame.x;
+    kernel_lock();
     trace(TRACE_ENTER, thread);
     int error = x[7] <= SYS_MINT ? serve_endpoint(x) : serve(thread, x);
     if (thread->state == THREAD_READY) // else whoever ends its wait tells it
         x[0] = (uint64_t)error;
-    if (reschedule)
+    if (this_cpu()->reschedule)
         sched_next();
     if (!current)
         irq_idle();
+    sched_offer();
     if (checking)
         check();
     trace(TRACE_LEAVE, current);
     torture_arm();
+    kernel_unlock();
     return current;
 }

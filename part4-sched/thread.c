@@ -31,12 +31,13 @@ void thread_init_main(uintptr_t stack)
 {
     static struct thread main;
     static struct sched_context context;
-    sched_init();
+    smp_init();
     prepare(&main, "main", stack);
     schedcontext_init(&context, PRIORITY_NORMAL);
     schedcontext_bind(&context, &main);
     current = &main;
-    running = &context;
+    main.cpu = this_cpu();
+    this_cpu()->running = &context;
 }
 
 // The first function of a new thread: the program's own, and then the end.

@@ -11,6 +11,7 @@
 
 #include "guard.h"
 #include "list.h"
+#include "smp.h"
 #include "strata.h"
 #include "sysreg.h"
 
@@ -54,13 +55,12 @@ struct thread {
                                    // it has called recv again since
     struct list_node parked;       // contexts that wait until it is ready
     unsigned priority;             // in a queue: of the context that it ran on
+    struct cpu *cpu;               // that it runs on; NULL: on none
+    bool awaited;                  // contexts of other CPUs are parked at it
 };
 
 _Static_assert(offsetof(struct thread, frame) == 0, "gate.S relies on it");
 _Static_assert(offsetof(struct thread, stack) == THREAD_STACK, "THREAD_STACK");
-
-// The thread that runs, or on whose behalf the kernel does.
-extern struct thread *current;
 
 // All threads that were made, linked by `all`.
 extern struct list_node threads;

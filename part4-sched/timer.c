@@ -14,10 +14,7 @@
 
 #define CNTV_ENABLE 1 // CNTV_CTL_EL0: the timer is on, and not masked
 
-static uint64_t slice;                  // its length in ticks
-static uint64_t slice_end = UINT64_MAX; // never, while there is no slice
-static uint64_t budget_due = UINT64_MAX;
-struct list_node alarms = {&alarms, &alarms};
+static uint64_t slice; // its length in ticks
 
 static struct notification *first_alarm(void)
 {
@@ -27,8 +24,10 @@ static struct notification *first_alarm(void)
 // Sets the timer to what is due first.
 static void set_timer(void)
 {
+    const struct cpu *cpu = this_cpu();
     struct notification *first = first_alarm();
-    uint64_t due = slice_end < budget_due ? slice_end : budget_due;
+    uint64_t due =
+        cpu->slice_end < cpu->budget_due ? cpu->slice_end : cpu->budget_due;
     if (first && first->alarm_time < due)
         due = first->alarm_time;
     sysreg_write(cntv_cval_el0, due);
@@ -40,32 +39,38 @@ void timer_init(void)
     slice = sysreg_read(cntfrq_el0) * SLICE / 1000000;
     if (!slice)
         panic("the timer's frequency is not set");
+    timer_init_cpu();
+}
+
+void timer_init_cpu(void)
+{
     gic_unmask(machine.timer_line);
 }
 
 void timer_begin_slice(uint64_t left)
 {
-    slice_end = sysreg_read(cntvct_el0) + (left ? left : slice);
+    this_cpu()->slice_end = sysreg_read(cntvct_el0) + (left ? left : slice);
     set_timer();
 }
 
 uint64_t timer_slice_left(void)
 {
     uint64_t now = sysreg_read(cntvct_el0);
-    return slice_end > now ? slice_end - now : 1;
+    uint64_t end = this_cpu()->slice_end;
+    return end > now ? end - now : 1;
 }
 
 void timer_end_slice(void)
 {
-    slice_end = UINT64_MAX;
+    this_cpu()->slice_end = UINT64_MAX;
     set_timer();
 }
 
 void timer_set_budget(uint64_t time)
 {
-    if (time == budget_due)
+    if (time == this_cpu()->budget_due)
         return;
-    budget_due = time;
+    this_cpu()->budget_due = time;
     set_timer();
 }
 
@@ -93,9 +98,9 @@ void timer_interrupt(void)
         list_remove(&due->alarm_node);
         notification_signal(due, due->alarm_bits);
     }
-    if (budget_due <= now)
-        reschedule = true;
-    if (slice_end <= now)
+    if (this_cpu()->budget_due <= now)
+        this_cpu()->reschedule = true;
+    if (this_cpu()->slice_end <= now)
         sched_yield();
     set_timer();
 }

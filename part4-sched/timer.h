@@ -11,7 +11,7 @@
 
 // The notifications whose alarm is set, by their alarm_node: what is due first
 // comes first.
-extern struct list_node alarms;
+#define alarms (this_cpu()->alarm_queue)
 
 static inline struct notification *alarm_of(struct list_node *node)
 {
@@ -20,6 +20,9 @@ static inline struct notification *alarm_of(struct list_node *node)
 
 // Lets the timer interrupt. Call it once, after gic_init.
 void timer_init(void);
+
+// The same for another CPU's timer.
+void timer_init_cpu(void);
 
 // A slice begins, from now on: of `left` ticks, or a whole one if that is 0.
 // How much of it is left, 1 at least; there is none any more.

@@ -26,6 +26,13 @@ void torture_begin(uint64_t seed)
     if (!machine.pmu_line)
         panic("device tree: no performance monitors (arm,armv8-pmuv3)");
     torture_state = seed;
+    torture_init_cpu();
+}
+
+void torture_init_cpu(void)
+{
+    if (!machine.pmu_line)
+        return;
     sysreg_write(pmccfiltr_el0, 0); // all instructions of EL1 count
     sysreg_write(pmintenset_el1, PMCNTEN_C);
     sysreg_write(pmcr_el0, PMCR_E | PMCR_C | PMCR_LC);

@@ -11,6 +11,9 @@
 // the cycle counter away from programs.
 void torture_begin(uint64_t seed);
 
+// Makes the calling CPU ready for it.
+void torture_init_cpu(void);
+
 // The state of the random numbers; 0: there is no torture.
 extern uint64_t torture_state;
 

@@ -18,7 +18,8 @@ void trace_record(enum trace_kind kind, const struct thread *thread)
     struct trace_event *event =
         &trace_ring.events[trace_ring.count++ % TRACE_EVENTS];
     event->time = sysreg_read(cntvct_el0);
-    event->kind = kind;
+    event->kind = (uint16_t)kind;
+    event->cpu = (uint16_t)this_cpu()->number;
     event->thread = thread ? thread->number : TRACE_NOBODY;
     for (unsigned i = 0; thread && i < 8; i++) // memcpy goes byte by byte
         event->x[i] = thread->frame.x[i];

@@ -23,7 +23,8 @@ enum trace_kind {
 
 struct trace_event {
     uint64_t time;   // in ticks of CNTVCT
-    uint32_t kind;   // enum trace_kind
+    uint16_t kind;   // enum trace_kind
+    uint16_t cpu;    // its number
     uint32_t thread; // its number
     uint64_t x[8];   // its registers x0 to x7, as they were saved
 };

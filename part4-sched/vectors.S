@@ -11,6 +11,7 @@
 //
 // Each saves its number and goes on in common code.
 
+#include "smp.h"
 #include "thread.h"
 
 // vector KIND: one entry. An exception always begins on SP_EL1, except that at
@@ -59,7 +60,8 @@ save_frame:
 // goes on.
 // In:  x0 and x1 as interrupted are on the kernel's stack.
 interrupted:
-    ldr     x0, current
+    mrs     x0, tpidr_el1
+    ldr     x0, [x0, #CPU_THREAD]
     registers_2_to_29 stp, x0
     ldp     x2, x3, [sp], #16       // the kernel's stack is empty again
     stp     x2, x3, [x0, #FRAME_X]

@@ -109,6 +109,7 @@ class Call(enum.IntEnum):
     CREATE_CONTEXT = 23  # from part 4 on, and all that follow
     BIND_CONTEXT = 24
     LIMIT_CONTEXT = 25
+    PIN_THREAD = 26
 
 
 class Error(enum.IntEnum):

@@ -106,7 +106,7 @@ def test_all_well(tools: Tools) -> None:
     run = tools.doctor()
     assert run.returncode == 0, run.stdout + run.stderr
     rows = run.stdout.partition("\n\n")[0].splitlines()[1:]
-    assert len(rows) == 22 and all(line.endswith(" ok") for line in rows)
+    assert len(rows) == 23 and all(line.endswith(" ok") for line in rows)
     assert "7.2.22" in row(run, "QEMU")
     assert "apt-get" not in run.stdout
 
@@ -219,6 +219,17 @@ def test_optional_tools_may_be_missing(tools: Tools) -> None:
     assert run.returncode == 0
     assert "Everything that is required is here." in run.stdout
     assert install(run, "optional") == ["gdb-multiarch", "chromium"]
+
+
+def test_a_header_may_be_missing(tools: Tools) -> None:
+    """Relacy is a header: the compiler says whether it is there."""
+    says = "fatal error: 'relacy/relacy.hpp' file not found"
+    tools.script("clang", COMPILER.replace("*fsanitize*", "*relacy*")
+                 % f'echo "{says}" >&2; exit 1')
+    run = tools.doctor()
+    assert run.returncode == 0
+    assert row(run, "Relacy").endswith("missing")
+    assert install(run, "optional") == ["relacy-dev"]
 
 
 def test_names_from_the_environment(tools: Tools) -> None:

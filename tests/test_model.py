@@ -107,7 +107,7 @@ def test_numbers(part):
             if signals or error is not Error.SIGNALED}
     calls = re.findall(r"^    SYS_(\w+),", text, re.M)
     contexts = "SYS_BIND_CONTEXT" in text  # from part 4 on
-    last = Call.LIMIT_CONTEXT if contexts else Call.BIND_INTERRUPT if signals \
+    last = Call.PIN_THREAD if contexts else Call.BIND_INTERRUPT if signals \
         else Call.DESTROY
     assert calls == [call.name for call in Call if call <= last]
     assert f"CAPS = {CAPS}," in (part / "cap.h").read_text()

@@ -16,7 +16,7 @@ SETUP = ROOT / "tools" / "setup.sh"
 PACKAGES = ("make clang lld llvm libc6-dev libclang-rt-dev qemu-system-arm "
             "python3 python3-pytest python3-pexpect git").split()
 OPTIONAL = ("gdb-multiarch python3-sphinx python3-myst-parser furo chromium "
-            "spin clang-format").split()
+            "spin relacy-dev clang-format").split()
 
 # $INSTALLED holds the packages that dpkg-query knows, $FAKE_ID who we are.
 FAKES = {

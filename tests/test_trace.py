@@ -31,20 +31,22 @@ LABELS = Labels("make part3 trace", MHZ, {0: "main", 1: "<&>"},
 
 
 def events(text: str) -> list[Event]:
-    """Events from "time KIND thread", with commas; "-" is nobody. What enters
-    does so with a call, or, as the kind SEND, with a send."""
+    """Events from "time KIND thread", with commas; "-" is nobody. A fourth word
+    is the CPU. What enters does so with a call, or, as the kind SEND, with a
+    send."""
     out = []
     for words in text.split(","):
-        time, kind, who = words.split()
+        time, kind, who, *cpu = words.split()
         thread = NOBODY if who == "-" else int(who)
         call = 0 if kind == "SEND" else CALL
         out.append(Event(int(time), Kind[kind.replace("SEND", "ENTER")],
-                         thread, (0,) * 7 + (call,)))
+                         thread, (0,) * 7 + (call,), *map(int, cpu)))
     return out
 
 
-def follow(text: str, end: int | None = None) -> timeline.Timeline:
-    return timeline.timeline(events(text), end)
+def follow(text: str, end: int | None = None, cpus: int = 1,
+           whole: bool = True) -> timeline.Timeline:
+    return timeline.timeline(events(text), end, cpus, whole)
 
 
 # --- From events to a timeline ---
@@ -60,7 +62,7 @@ def test_slices():
     assert line.runs == [Span(0, 0, 22), Span(1, 22, 52), Span(0, 52, 61)]
     assert sorted(line.waits, key=lambda s: s.start) == [
         Span(1, 5, 22), Span(0, 21, 52), Span(1, 51, 61)]
-    assert line.interrupts == [(20, 0), (50, 1)]
+    assert line.interrupts == [(20, 0, 0), (50, 1, 0)]
     assert not line.arrows
 
 
@@ -69,7 +71,7 @@ def test_an_interrupt_that_changes_nothing():
     line = follow("0 ENTER 0, 9 LEAVE 0, 20 INTERRUPT 0, 30 ENTER 0,"
                   "31 LEAVE 0")
     assert line.runs == [Span(0, 0, 31)]
-    assert line.interrupts == [(20, 0)]
+    assert line.interrupts == [(20, 0, 0)]
 
 
 def test_a_direct_switch():
@@ -88,7 +90,7 @@ def test_nobody():
                   "182 TAKE 0, 185 LEAVE 0, 200 ENTER 0")
     assert line.runs == [Span(0, 0, 0), Span(NOBODY, 0, 182),
                          Span(0, 182, 200)]
-    assert line.interrupts == [(90, NOBODY), (180, NOBODY)]
+    assert line.interrupts == [(90, NOBODY, 0), (180, NOBODY, 0)]
     assert not line.arrows
     assert LABELS.name(NOBODY) == "idle"
 
@@ -242,7 +244,164 @@ def test_a_part_of_the_time():
     line = follow(SLICES).between(40, 52)
     assert line.runs == [Span(1, 40, 52)]
     assert line.waits == [Span(0, 40, 52), Span(1, 51, 52)]
-    assert line.interrupts == [(50, 1)]
+    assert line.interrupts == [(50, 1, 0)]
+
+
+# --- Several CPUs ---
+
+# 0 makes 1, which CPU 1 takes over. 1 is preempted there, and goes on on CPU 0,
+# which had nothing to do.
+TWO = """0 ENTER 0, 4 APPEND 1, 5 LEAVE 0, 10 INTERRUPT - 1, 12 TAKE 1 1,
+    20 ENTER 0, 21 TAKE -, 30 INTERRUPT 1 1, 31 APPEND 1 1, 32 TAKE 2 1,
+    35 INTERRUPT -, 36 TAKE 1, 37 LEAVE 1, 40 ENTER 2 1, 41 TAKE - 1,
+    60 ENTER 1, 70 LEAVE 1"""
+
+
+def test_two_cpus():
+    """Each has a thread of its own, and idles by itself. Who is taken by the
+    one waits no more, wherever it became ready."""
+    line = follow(TWO, cpus=2)
+    assert line.runs == [
+        Span(0, 0, 21), Span(NOBODY, 21, 36), Span(1, 36, 70),
+        *(Span(*s, cpu=1) for s in ((NOBODY, 0, 12), (1, 12, 32), (2, 32, 41),
+                                    (NOBODY, 41, 70)))]
+    assert line.waits == [Span(1, 4, 12), Span(2, 0, 32), Span(1, 31, 36)]
+    assert line.interrupts == [(10, NOBODY, 1), (30, 1, 1), (35, NOBODY, 0)]
+    assert not line.arrows
+    assert sum(map(line.share, line.threads())) == pytest.approx(1)
+    assert line.share(1) == pytest.approx((20 + 34) / 140)
+    assert line.share(NOBODY) == pytest.approx((15 + 41) / 140)
+    assert [line.idle(n) for n in (0, 1)] == [15 / 70, 41 / 70]
+    assert [line.moves(t) for t in (0, 1, 2)] == [0, 1, 0]
+    assert [(s.thread, s.cpu) for s in line.switches()] == [
+        (NOBODY, 0), (1, 0), (1, 1), (2, 1), (NOBODY, 1)]
+    part = line.between(33, 38)
+    assert part.runs == [Span(NOBODY, 33, 36), Span(1, 36, 38),
+                         Span(2, 33, 38, cpu=1)]
+    assert part.share(2) == pytest.approx(1 / 2)
+
+
+def test_the_beginning_of_two_cpus():
+    """At the very beginning all others idle. Where it is lost, the first event
+    of a CPU tells who has run there; of one without any nothing is known."""
+    text = "0 ENTER 0, 9 INTERRUPT 1 1, 10 LEAVE 0"
+    line = follow(text, cpus=3, whole=False)
+    assert line.runs == [Span(0, 0, 10), Span(1, 0, 10, cpu=1)]
+    idle = follow("0 ENTER 0, 9 INTERRUPT - 1, 10 LEAVE 0", cpus=3)
+    assert idle.runs == [Span(0, 0, 10), Span(NOBODY, 0, 10, cpu=1),
+                         Span(NOBODY, 0, 10, cpu=2)]
+
+
+def test_calls_on_two_cpus():
+    """Two direct switches, one behind the other's ENTER; each loan is its CPU's
+    own; an answer ends a wait that began on the other CPU."""
+    line = follow("0 ENTER 3, 1 LEND 3, 2 LEAVE 1, 3 INTERRUPT - 1, 4 TAKE 4 1,"
+                  "10 ENTER 4 1, 11 LEND 4 1, 12 LEAVE 2 1, 20 SEND 1,"
+                  "21 TAKE -, 30 SEND 2 1, 31 APPEND 3 1, 32 LEAVE 2 1,"
+                  "40 SEND 2 1, 41 LEAVE 4 1, 45 INTERRUPT 4 1, 46 APPEND 4 1,"
+                  "47 TAKE 3 1, 48 INTERRUPT -, 49 TAKE 4, 60 ENTER 4",
+                  cpus=2)
+    assert [s for s in line.runs if s.lender is not None] == [
+        Span(1, 2, 21, 3, 0), Span(2, 12, 41, 4, 1)]
+    assert [(a.caller, a.callee) for a in line.arrows] == [
+        (3, 1), (4, 2), (2, 4)]
+    assert line.awaits == [Span(3, 0, 31), Span(4, 10, 41)]
+    assert [line.moves(t) for t in (3, 4)] == [1, 1]
+    assert "For 40.0 % of the time, another ran" in timeline.described(
+        line, LABELS)
+
+
+def test_a_lender_is_of_the_cpu():
+    """A LEND behind a TAKE is about that one, though the other CPU was in
+    between; and what it took before does not count."""
+    line = follow("0 ENTER 0, 1 TAKE -, 2 INTERRUPT - 1, 3 TAKE 1 1,"
+                  "4 INTERRUPT -, 5 TAKE 2, 6 LEND 3 1, 7 ENTER 2, 8 ENTER 1 1",
+                  cpus=2)
+    assert [s for s in line.runs if s.lender is not None] == [
+        Span(1, 3, 8, 3, 1)]
+
+
+def test_a_call_that_goes_on_at_the_end():
+    """A thread that runs awaits nothing, on whichever CPU it does."""
+    line = follow("0 ENTER 0, 1 INTERRUPT - 1, 2 TAKE 1 1, 3 ENTER 1 1",
+                  cpus=2)
+    assert not line.awaits
+
+
+def test_a_budget_on_two_cpus():
+    """It is the thread's: used up on one CPU, back on the other."""
+    line = follow("0 ENTER 0, 1 INTERRUPT - 1, 2 TAKE 1 1, 10 INTERRUPT 1 1,"
+                  "11 EXHAUST 1 1, 12 APPEND 1 1, 13 TAKE - 1, 50 ENTER 0,"
+                  "51 REFILL 1, 52 LEAVE 0, 60 INTERRUPT - 1, 61 TAKE 1 1,"
+                  "70 ENTER 1 1", cpus=2)
+    assert line.spent == [Span(1, 11, 51)]
+    assert line.without(1) == pytest.approx(40 / 70)
+    assert [w for w in line.waits if w.thread == 1][-1] == Span(1, 51, 61)
+
+
+def test_two_cpus_in_chrome_s_format():
+    """First a track for each CPU, with who ran; then one for each thread, with
+    where. An interrupt of nobody is the CPU's."""
+    found = check_chrome(json.dumps(timeline.chrome(follow(TWO, cpus=2),
+                                                    LABELS)))
+    names = {e["tid"]: e["args"]["name"] for e in found
+             if e["name"] == "thread_name"}
+    assert names == {1: "cpu 0", 2: "cpu 1", 3: "main", 4: "<&>", 5: "thread 2"}
+    slices = [(e["tid"], e["name"], round(e["ts"] * 62.5), e["args"]["cpu"])
+              for e in found if e["ph"] == "X"]
+    assert slices == [
+        (1, "main", 0, 0), (1, "idle", 21, 0), (1, "<&>", 36, 0),
+        (2, "idle", 0, 1), (2, "<&>", 12, 1), (2, "thread 2", 32, 1),
+        (2, "idle", 41, 1), (3, "runs", 0, 0), (4, "runs", 36, 0),
+        (4, "runs", 12, 1), (5, "runs", 32, 1)]
+    assert [e["tid"] for e in found if e["ph"] == "i"] == [2, 4, 1]
+
+
+def test_the_picture_of_two_cpus():
+    """Instead of a row for who idles one for each CPU. A run has its CPU's
+    color and, where there is room, its number; and there, who it is."""
+    text = timeline.svg(follow(TWO, cpus=2), LABELS)
+    picture = tree.fromstring(text)
+    shown = [e.text for e in picture.iter(f"{SVG}text")]
+    bold = [e.text for e in picture.iter(f"{SVG}text")
+            if e.get("font-weight")]
+    assert bold == ["main", "<&>", "thread 2", "cpu 0", "cpu 1"]
+    assert {word: shown.count(word) for word in (
+        "0", "1", "main", "<&>", "thread 2", "idle", "runs, by CPU")} == {
+        "0": 2, "1": 2, "main": 2, "<&>": 3, "thread 2": 1,  # too narrow
+        "idle": 3 + 1, "runs, by CPU": 1}
+    drawn = [b for b in boxes(text) if b[0] != timeline.AWAITS
+             and b[2] < timeline.TOP + 5 * timeline.ROW]
+    rows: dict[float, set[str]] = {}
+    for color, _, top, _ in drawn:
+        rows.setdefault((top - timeline.TOP) // timeline.ROW, set()).add(color)
+    first, second = timeline.CPUS[:2]
+    assert rows == {0: {first}, 1: {first, second, timeline.WAITS},
+                    2: {second, timeline.WAITS}, 3: {first, timeline.IDLES},
+                    4: {second, timeline.IDLES}}
+    marks = re.findall(rf'd="M[\d.]+ (\d+)v\d+" '
+                       rf'stroke="{timeline.INTERRUPT}"', text)
+    assert [(int(y) - timeline.TOP) // timeline.ROW for y in marks[:-1]] == [
+        1, 3, 4, 4]
+    assert "Of the time of 2 CPUs ran: main 15.0 %" in text
+    for element in picture.iter(f"{SVG}text"):
+        right = float(element.get("x")) + 6.4 * len(element.text)
+        assert right < timeline.WIDTH or element.get("text-anchor")
+    assert len(set(timeline.CPUS)) == ring.MOST_CPUS
+
+
+def test_the_tables_of_two_cpus():
+    line = follow(TWO, cpus=2)
+    head, *rows = timeline.table(line, LABELS)
+    assert head.split("  ")[-3:] == ["switched to", "moved", "longest wait"]
+    assert [row.split()[-7:] for row in rows[1:3]] == [
+        ["<&>", "38.6", "%", "2", "1", "0.000", "ms"],
+        ["2", "6.4", "%", "1", "0", "0.001", "ms"]]
+    assert rows[3].split() == ["idle", "40.0", "%", "2"]
+    assert all(len(row) == len(head) for row in rows[:3])
+    assert [row.split() for row in timeline.cpu_table(line, LABELS)] == [
+        ["cpu", "idle", "switches"], ["cpu", "0", "21.4", "%", "2"],
+        ["cpu", "1", "58.6", "%", "3"]]
 
 
 # --- From the ring to events ---
@@ -269,14 +428,14 @@ def ring_file(folder: Path, count: int, records: list[tuple[int, ...]]) -> Path:
 
 
 def record(time: int, kind: int = 1) -> tuple[int, ...]:
-    return time, kind, 7, *range(8)
+    return time, kind, 5, 7, *range(8)
 
 
 def test_a_ring(tmp_path):
     memory = ring_file(tmp_path, 3, [record(n) for n in range(4)])
     found, lost = ring.read_events(memory, tmp_path, tmp_path)
     assert [e.time for e in found] == [0, 1, 2] and lost == 0
-    assert found[0] == Event(0, Kind.ENTER, 7, tuple(range(8)))
+    assert found[0] == Event(0, Kind.ENTER, 7, tuple(range(8)), 5)
 
 
 def test_a_wrapped_ring(tmp_path):
@@ -286,10 +445,11 @@ def test_a_wrapped_ring(tmp_path):
     assert [e.time for e in found] == [6, 7, 8, 9] and lost == 6
 
 
-@pytest.mark.parametrize("kind", [0, 9, 2**32 - 1])
-def test_an_unknown_kind(tmp_path, kind):
-    memory = ring_file(tmp_path, 1, [record(0, kind)])
-    with pytest.raises(harness.qemu.Wrong, match=f"an event of kind {kind},"):
+@pytest.mark.parametrize("kind, cpu", [(0, 0), (9, 0), (2**16 - 1, 7), (1, 8)])
+def test_an_unknown_kind(tmp_path, kind, cpu):
+    memory = ring_file(tmp_path, 1, [(0, kind, cpu, *range(9))])
+    with pytest.raises(harness.qemu.Wrong,
+                       match=f"an event of kind {kind} on CPU {cpu}, which"):
         ring.read_events(memory, tmp_path, tmp_path)
 
 
@@ -319,6 +479,9 @@ def test_the_kernel_is_as_the_tool_thinks(part):
     assert fields[begin:begin + 3] == ["all", "number", "name"]
     assert "THREAD_NAME = 16," in (part / "thread.h").read_text()
     assert trace.calls(part)[CALL] == "call"
+    if "cpu_count" in ring.symbols(harness.qemu.build(part)):
+        assert f"MACHINE_CPUS = {ring.MOST_CPUS}," in (
+            part / "machine.h").read_text()
 
 
 # --- What is made of a timeline ---
@@ -333,6 +496,8 @@ def check_chrome(text: str) -> list[dict]:
              "b": {"ts", "id", "cat"}, "e": {"ts", "id", "cat"},
              "s": {"ts", "id", "cat"}, "f": {"ts", "id", "cat", "bp"}}
     slices, named = [], set()
+    cpus = [e for e in data["traceEvents"] if e["name"] == "thread_name"
+            and re.fullmatch(r"cpu \d", e["args"]["name"])]
     for event in data["traceEvents"]:
         lent = {"args"} & set(event) if event["ph"] == "X" else set()
         assert set(event) == ({"ph", "pid", "tid", "name"} | lent |
@@ -346,13 +511,16 @@ def check_chrome(text: str) -> list[dict]:
             assert event["args"]["name"]
         if event["ph"] == "X":
             slices.append(event)
-            assert not lent or set(event["args"]) == {"lender"}
+            args = set(event.get("args", ()))
+            assert args - {"lender"} == ({"cpu"} if cpus else set())
+            assert not lent or args
         if event["ph"] == "i":
             assert event["s"] == "t"
     assert {e["tid"] for e in data["traceEvents"] if e["ph"] != "M"} <= named
     names = {e["args"]["name"] for e in data["traceEvents"]
              if e["name"] == "thread_name"}
-    assert {s["args"]["lender"] for s in slices if "args" in s} <= names
+    assert {s["args"]["lender"] for s in slices
+            if "lender" in s.get("args", ())} <= names
     # Both ends of an arrow lie in a slice of their tracks.
     ends: dict[int, list[dict]] = {}
     for event in data["traceEvents"]:
@@ -372,9 +540,18 @@ def check_chrome(text: str) -> list[dict]:
         assert (first["ph"], last["ph"]) == ("b", "e")
         assert first["ts"] <= last["ts"]
         assert (first["name"], first["tid"]) == (last["name"], last["tid"])
-    # On one CPU one thread runs at a time.
-    for one, next_one in itertools.pairwise(slices):
-        assert round(one["ts"] + one["dur"], 3) <= next_one["ts"]
+    # On one CPU one thread runs at a time, and a thread on one CPU.
+    for tid in named if cpus else [None]:
+        mine = [s for s in slices if tid in (None, s["tid"])]
+        for one, next_one in itertools.pairwise(
+                sorted(mine, key=lambda s: (s["ts"], s["dur"]))):
+            assert round(one["ts"] + one["dur"], 3) <= next_one["ts"]
+    # What a CPU's track has is in the threads', too, but for who idles.
+    tracks = {e["tid"] for e in cpus}
+    times = [[(s["ts"], s["dur"], s["args"]["cpu"]) for s in slices
+              if (s["tid"] in tracks) == own and s["name"] != "idle"]
+             for own in ((True, False) if cpus else ())]
+    assert not cpus or sorted(times[0]) == sorted(times[1])
     return data["traceEvents"]
 
 
@@ -664,6 +841,95 @@ def test_who_enters_is_who_runs(boot, part, demo):
             assert any(a.thread == span.thread and
                        a.start <= span.start <= a.end for a in line.awaits)
         assert bool(lends) == (part.name >= "part4")
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("demo, args, cpus", [
+    ("smp", "", 4), ("philosophers", "cpus=4 fix=1", 4),
+    ("philosophers", "cpus=2 fix=1 torture=5", 2)],
+    ids=["smp", "philosophers", "torture"])
+def test_who_runs_on_several_cpus(boot, part, demo, args, cpus):
+    """A CPU has somebody at any time, or idles; nobody is on two at once; and
+    what an event says of its CPU is what the timeline says."""
+    log = ipc_trace.traced(boot, part, demo, args, cpus=str(cpus))
+    assert not log.lost
+    line = timeline.timeline(log.events, cpus=cpus)
+    assert {s.cpu for s in line.runs if s.thread != NOBODY} == set(range(cpus))
+    for last, span in itertools.pairwise(line.runs):
+        if last.cpu == span.cpu:
+            assert last.end == span.start
+        else:
+            assert (last.end, span.start) == (line.end, line.start)
+    for thread in set(line.threads()) - {NOBODY}:
+        runs = sorted((s for s in line.runs if s.thread == thread),
+                      key=lambda s: (s.start, s.end))
+        assert all(one.end <= other.start
+                   for one, other in itertools.pairwise(runs))
+    inside = (Kind.ENTER, Kind.LEAVE, Kind.INTERRUPT)
+    for event in (e for e in log.events if e.kind in inside):
+        assert any((s.thread, s.cpu) == (event.thread, event.cpu) and
+                   s.start <= event.time <= s.end for s in line.runs), event
+    lends = [e for e in log.events if e.kind == Kind.LEND]
+    assert len(line.lends()) <= len(lends) and bool(lends) == (demo != "smp")
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("cpus", [2, 4])
+def test_smp(part, cpus):
+    """All CPUs work, none idles for long; each worker has its sixteenth, of all
+    CPUs' time that was not idle."""
+    printed, found, picture = traced(part, DEMO="smp", CPUS=str(cpus))
+    assert "result: 400 pieces of work, 0 wrong" in printed
+    rows = re.findall(r"^worker +([\d.]+) % +\d+ +\d+ +[\d.]+ ms$", printed,
+                      re.MULTILINE)
+    assert len(rows) == 16
+    (idle,) = re.findall(r"^idle +([\d.]+) % +\d+$", printed, re.MULTILINE)
+    assert sum(map(float, rows)) + float(idle) == pytest.approx(100, abs=.5)
+    each = re.findall(r"^cpu (\d) +([\d.]+) % +[1-9]\d*$", printed,
+                      re.MULTILINE)
+    assert [number for number, _ in each] == [str(n) for n in range(cpus)]
+    assert sum(float(part) for _, part in each) / cpus == pytest.approx(
+        float(idle), abs=.1)
+    assert all(float(part) < 50 for _, part in each)
+    assert "QEMU runs one CPU at a time here" in printed
+    tracks = [e["args"]["name"] for e in found if e["name"] == "thread_name"]
+    assert tracks == [f"cpu {n}" for n in range(cpus)] + [
+        "main"] + ["worker"] * 16
+    colors = {b[0] for b in boxes(picture)}
+    assert colors & set(timeline.CPUS) == set(timeline.CPUS[:cpus])
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_philosophers_on_four_cpus(part):
+    """A server moves to its clients, and back."""
+    printed, found, _ = traced(part, DEMO="philosophers",
+                               ARGS="cpus=4 fix=1", CPUS="4")
+    assert "result: 15 meals" in printed
+    moved = re.findall(r"^philosopher \d .*% +\d+ +(\d+) +[\d.]+ ms$", printed,
+                       re.MULTILINE)
+    assert len(moved) == 5 and sum(map(int, moved)) > 5
+    where = {(e["tid"], e["args"]["cpu"]) for e in found
+             if e["ph"] == "X" and e["name"] == "runs"}
+    assert len(where) > 6
+    assert any(e["ph"] == "s" and e["name"] == "call" for e in found)
+
+
+@pytest.mark.ordinary
+@pytest.mark.parts(4)
+def test_a_cpu_that_never_works(part):
+    """It has no events, and idles all the time. On one CPU nothing is said of
+    CPUs."""
+    printed, found, _ = traced(part, DEMO="hog", CPUS="2")
+    assert re.search(r"^hog +(49\.9|50\.0) % +4 +0 +", printed, re.MULTILINE)
+    assert re.search(r"^cpu 1 +100\.0 % +0$", printed, re.MULTILINE)
+    (idle,) = [e for e in found if e["ph"] == "X" and e["tid"] == 2]
+    assert idle["name"] == "idle" and idle["dur"] > 40_000
+    printed, found, picture = traced(part, DEMO="hog")
+    for text in (printed.partition("result")[2], json.dumps(found), picture):
+        assert not re.search("cpu|moved", text, re.IGNORECASE)
 
 
 @pytest.mark.ordinary

@@ -33,6 +33,7 @@ void demo_glutton(void);
 void demo_hanoi(void);
 void demo_hog(void);
 void demo_latency(void);
+void demo_locks(void);
 void demo_mailbox(void);
 void demo_meddler(void);
 void demo_names(void);
@@ -45,6 +46,7 @@ void demo_scribbler(void);
 void demo_script(void);
 void demo_selftest(void);
 void demo_share(void);
+void demo_smp(void);
 void demo_snoop(void);
 void demo_storm(void);
 void demo_tree(void);
@@ -84,6 +86,8 @@ static const struct demo demos[] = {
     {"storm", demo_storm, "a device that interrupts without end"},
     {"bully", demo_bully, "an inversion of priorities"},
     {"budget", demo_budget, "so much of each period"},
+    {"smp", demo_smp, "work for all CPUs"},
+    {"locks", demo_locks, "four ways to keep out of each other's way"},
     {"script", demo_script, "threads that do what the command line says"},
     {"bench", demo_bench, "what the kernel's calls cost"},
     {"selftest", demo_selftest, "the kernel's tests of itself"},
@@ -199,11 +203,13 @@ bool spawn_nameless(unsigned priority, void (*function)(void *), void *argument)
         return false;
     struct nameless *one = &nameless[nameless_used++];
     uint64_t masks = sysreg_read(daif);
-    mask_interrupts(); // as the kernel has them
+    mask_interrupts(); // as in the kernel
+    kernel_lock();
     thread_init(&one->thread, "nameless", function, argument,
                 (uintptr_t)one->stack, STACK_SMALLEST);
     schedcontext_init(&one->context, priority);
     schedcontext_bind(&one->context, &one->thread);
+    kernel_unlock();
     asm volatile("msr daif, %0" : : "r"(masks) : "memory");
     return true;
 }
@@ -257,6 +263,23 @@ void mask_interrupts(void)
 void unmask_interrupts(void)
 {
     asm volatile("msr daifclr, %0" : : "i"(DAIF_I) : "memory");
+}
+
+unsigned cpus_online(void)
+{
+    unsigned count = 0;
+    for_each_cpu(cpu) count += cpu->online;
+    return count;
+}
+
+unsigned cpu_number(void)
+{
+    return this_cpu()->number;
+}
+
+uint64_t add_atomically(uint64_t *number, uint64_t more)
+{
+    return __atomic_fetch_add(number, more, __ATOMIC_RELAXED);
 }
 
 unsigned device_line(void)

@@ -72,6 +72,15 @@ cap_t make_notification(void);
 void mask_interrupts(void);
 void unmask_interrupts(void);
 
+// How many CPUs there are, and on which one the caller runs: just now, unless
+// it is pinned there.
+unsigned cpus_online(void);
+unsigned cpu_number(void);
+
+// Adds to a number that other CPUs add to as well: nothing comes between the
+// load and the store. Returns what it was before.
+uint64_t add_atomically(uint64_t *number, uint64_t more);
+
 // The serial line, for its driver: by which line it interrupts (0: by none),
 // and what was typed, or -1. A character is written by device_write. After
 // device_storm it interrupts without end.

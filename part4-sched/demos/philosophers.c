@@ -5,7 +5,8 @@
 // answer.
 //
 // With fix=1 the last one lends before asking. Then each waits only for meals
-// that come earlier in the order 3, 2, 1, 0, 4, and no circle can close.
+// that come earlier in the order 3, 2, 1, 0, 4, and no circle can close. With
+// cpus= they sit on so many CPUs.
 
 #include "demo.h"
 
@@ -72,6 +73,9 @@ void demo_philosophers(void)
         philosophers[i] =
             (struct philosopher){i, 0, make_endpoint(threads[i]), make_reply()};
     }
+    uint64_t cpus = demo_number("cpus", 1);
+    for (unsigned i = 0; cpus > 1 && i < PHILOSOPHERS; i++)
+        pin_thread(threads[i], i % cpus);
     unsigned meals = 0;
     for (unsigned i = 0; i < PHILOSOPHERS; i++) {
         join(threads[i]);

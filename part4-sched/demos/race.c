@@ -2,7 +2,8 @@
 // race.c - two threads update one counter, and the timer comes between the load
 // and the store of an update: what the other one has added meanwhile is lost.
 // fix=mask keeps interrupts out of the update; fix=server leaves the counter to
-// one thread, and the others ask it.
+// one thread, and the others ask it; fix=atomic makes load and store one. With
+// cpus= the threads run on so many CPUs, where a mask helps no more.
 
 #include "demo.h"
 
@@ -44,6 +45,15 @@ static void update_masked(void *argument)
     }
 }
 
+static void update_atomically(void *argument)
+{
+    uint64_t state = seed + *(uint64_t *)argument;
+    for (unsigned i = 0; i < UPDATES; i++) {
+        work(&state);
+        add_atomically((uint64_t *)&counter, 1);
+    }
+}
+
 static void ask(void *argument)
 {
     (void)argument;
@@ -71,12 +81,16 @@ void demo_race(void)
     const char *fix = demo_string("fix", "none");
     void (*way)(void *) = strcmp(fix, "mask") == 0     ? update_masked
                           : strcmp(fix, "server") == 0 ? ask
+                          : strcmp(fix, "atomic") == 0 ? update_atomically
                                                        : update_plainly;
     seed = demo_number("seed", 1);
     reply_object = make_reply();
     endpoint = make_endpoint(spawn("owner", own, NULL));
+    uint64_t cpus = demo_number("cpus", 1);
     for (unsigned i = 0; i < THREADS; i++)
         threads[i] = spawn("updater", way, &numbers[i]);
+    for (unsigned i = 0; cpus > 1 && i < THREADS; i++)
+        pin_thread(threads[i], i % cpus);
     for (unsigned i = 0; i < THREADS; i++)
         join(threads[i]);
     printf("result: %u updates made, %lu lost\n", THREADS * UPDATES,

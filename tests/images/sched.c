@@ -865,11 +865,12 @@ static void wait_for_ever(void *unused)
         wait(notification, &bits);
 }
 
-// We are main, and so have interrupts masked, as the kernel has: its functions
-// can be called.
+// We are main, and so have interrupts masked, as the kernel has: with its lock
+// its functions can be called.
 static void make_crowd(uint64_t count)
 {
     bool blocked = is("blocked"), same = is("same");
+    kernel_lock();
     for (uint64_t i = 0; i < count; i++) {
         unsigned below = (unsigned)(i % 14) + 1;
         thread_init(&many[i], "one of many",
@@ -879,6 +880,7 @@ static void make_crowd(uint64_t count)
                           blocked ? 45 + (unsigned)(i % 5) : same ? 20 : below);
         schedcontext_bind(&many_contexts[i], &many[i]);
     }
+    kernel_unlock();
 }
 
 static void answer(void *unused)
