@@ -96,6 +96,8 @@ def all_tools(python: list[str]) -> list[Tool]:
         Tool("furo", python, "2022.12", "book", "furo", MODULE, "furo"),
         Tool("Chromium", ["chromium"], "any", "test the book", "chromium"),
         Tool("Spin", ["spin"], "6.5", "check the model", "spin", VERSION, "-V"),
+        Tool("Relacy", cc, "any", "check the lock", "relacy-dev", COMPILE,
+             "-x c++ -std=c++17 -E -include relacy/relacy.hpp"),
         Tool("clang-format", ["clang-format"], "14", "contribute",
              "clang-format"),
     ]
@@ -145,7 +147,7 @@ def ask(command: list[str], limit: float, text: str = "") -> str:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise Broken(f"no answer within {limit:g} s") from None
-    if "ModuleNotFoundError" in errors:
+    if re.search("ModuleNotFoundError|file not found", errors):
         raise Missing
     if process.returncode < 0:
         raise Broken(f"it died of signal {-process.returncode}")
@@ -173,8 +175,8 @@ def compile_empty_program(tool: Tool, limit: float) -> None:
     """Have the compiler do what the table says that it can."""
     with tempfile.TemporaryDirectory() as directory:
         program = Path(directory) / "empty"
-        ask([*tool.command, *shlex.split(tool.options),
-             "-x", "c", "-", "-o", str(program)], limit, EMPTY_PROGRAM)
+        ask([*tool.command, "-x", "c", *shlex.split(tool.options),
+             "-", "-o", str(program)], limit, EMPTY_PROGRAM)
         if tool.asked == RUN:
             ask([str(program)], limit)
 

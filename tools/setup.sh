@@ -5,7 +5,8 @@
 # Only what is missing is installed: a second run installs nothing.
 #
 #   sh tools/setup.sh         what building, running and testing need
-#   sh tools/setup.sh --all   also the optional: the debugger, the book, Spin
+#   sh tools/setup.sh --all   also the optional: the debugger, the book, Spin,
+#                             Relacy
 set -eu
 
 # A word on some of them: llvm has objcopy, objdump, nm and the symbolizer;
@@ -14,7 +15,7 @@ set -eu
 packages="make clang lld llvm libc6-dev libclang-rt-dev qemu-system-arm \
 python3 python3-pytest python3-pexpect git"
 optional="gdb-multiarch python3-sphinx python3-myst-parser furo chromium \
-spin clang-format"
+spin relacy-dev clang-format"
 
 say() {
     echo "setup: $*"
