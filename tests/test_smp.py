@@ -454,6 +454,16 @@ def test_work_is_shared(boot, part, cpus):
     assert done.status == 0
 
 
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("demo", ["race", "philosophers"])
+@pytest.mark.parametrize("cpus", ["0", "3"])
+def test_not_so_many_cpus(boot, part, demo, cpus):
+    """One line says how many there are, and the status is 2."""
+    done = boot(part, demo, f"cpus={cpus}", cpus="2")
+    assert done.status == 2
+    assert done.output.splitlines()[-1] == "cpus= is 1 to 2 on this machine"
+
+
 def lost(run: Run) -> int:
     assert run.status == 0
     found = re.fullmatch(r"(\d+) updates made, (\d+) lost", run.result())

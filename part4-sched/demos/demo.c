@@ -277,6 +277,16 @@ unsigned cpu_number(void)
     return this_cpu()->number;
 }
 
+unsigned demo_cpus(void)
+{
+    uint64_t cpus = demo_number("cpus", 1);
+    if (cpus == 0 || cpus > cpus_online()) {
+        printf("cpus= is 1 to %u on this machine\n", cpus_online());
+        halt(2);
+    }
+    return (unsigned)cpus;
+}
+
 uint64_t add_atomically(uint64_t *number, uint64_t more)
 {
     return __atomic_fetch_add(number, more, __ATOMIC_RELAXED);

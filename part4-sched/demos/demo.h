@@ -77,6 +77,10 @@ void unmask_interrupts(void);
 unsigned cpus_online(void);
 unsigned cpu_number(void);
 
+// The value of cpus=, on how many CPUs a program is to run, or 1 if it is not
+// there. Ends the run if there are not so many.
+unsigned demo_cpus(void);
+
 // Adds to a number that other CPUs add to as well: nothing comes between the
 // load and the store. Returns what it was before.
 uint64_t add_atomically(uint64_t *number, uint64_t more);

@@ -73,7 +73,7 @@ void demo_philosophers(void)
         philosophers[i] =
             (struct philosopher){i, 0, make_endpoint(threads[i]), make_reply()};
     }
-    uint64_t cpus = demo_number("cpus", 1);
+    unsigned cpus = demo_cpus();
     for (unsigned i = 0; cpus > 1 && i < PHILOSOPHERS; i++)
         pin_thread(threads[i], i % cpus);
     unsigned meals = 0;

@@ -86,7 +86,7 @@ void demo_race(void)
     seed = demo_number("seed", 1);
     reply_object = make_reply();
     endpoint = make_endpoint(spawn("owner", own, NULL));
-    uint64_t cpus = demo_number("cpus", 1);
+    unsigned cpus = demo_cpus();
     for (unsigned i = 0; i < THREADS; i++)
         threads[i] = spawn("updater", way, &numbers[i]);
     for (unsigned i = 0; cpus > 1 && i < THREADS; i++)
