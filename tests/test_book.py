@@ -28,10 +28,12 @@ from harness import ROOT
 
 import book
 import diff
+import event_list
 import extract
 import html_book
 import memory_map
 import prose
+import ring
 import transcript
 import words
 
@@ -325,6 +327,17 @@ MISTAKES = {
         ("book/one.md", "run=part1-boot", "run=part1-boot demo=dog"),
         "book/one.md:26: DEMO=dog: part1-boot has no such demo; it has echo, "
         "hog, bench"),
+    "events of no part": (
+        ("book/one.md", "console run=part1-boot lines=2..3",
+         "text events=part7-all"),
+        "book/one.md:26: there is no part 'part7-all'"),
+    "events of a part that keeps no trace": (
+        ("book/one.md", "console run=part1-boot lines=2..3",
+         "text events=part1-boot"),
+        "book/one.md:26: 'make part1 run': part1-boot keeps no trace"),
+    "some lines of events": (
+        ("book/one.md", "console run=", "text events="),
+        "book/one.md:26: a list of events has no option 'lines'"),
     "nothing to show": (
         ("book/one.md", "lines=2..3", "grep=zebra"),
         "book/one.md:26: the transcript has no line that is to be shown"),
@@ -517,6 +530,36 @@ def test_input_and_hanging_demos(little: Little) -> None:
         "part1-boot", demo="hog", args="a=1 b=2", until="tick"))
     assert hung == ['$ make part1 run DEMO=hog ARGS="a=1 b=2"', "strata",
                     "tick 1"]
+
+
+LIST = """\
+   90 TAKE      thread 2      its turn
+...
+  8    123 ENTER     thread 1: 5 5 5 5 5 5 5 5
+  9    130 TAKE      thread 2: 7 -1
+and so on
+"""
+
+
+def test_lists_of_events() -> None:
+    """Times, numbers and registers come from the run, remarks from the page. Of
+    two places the nearer one is meant, behind what was shown before."""
+    kinds = [ring.Kind.TAKE, ring.Kind.ENTER, ring.Kind.TAKE] * 3
+    run = [ring.Event(50 * n, kind, 1 if kind == ring.Kind.ENTER else 2, (n, n))
+           for n, kind in enumerate(kinds, 1)]
+    assert "\n".join(event_list.renewed(LIST.split("\n"), run)) == """\
+   50 TAKE      thread 2      its turn
+...
+  1    100 ENTER     thread 1: 2 2
+  2    150 TAKE      thread 2: 3 3
+and so on
+"""
+    later = LIST.replace("   90", "  390").replace("...\n", "")
+    assert event_list.renewed(later.split("\n"), run)[:2] == [
+        "  350 TAKE      thread 2      its turn",
+        "  7    400 ENTER     thread 1: 8 8"]
+    with pytest.raises(transcript.Wrong, match="nothing fits the 2 events"):
+        event_list.renewed(LIST.split("\n"), run[:2])
 
 
 def test_a_run_that_never_ends(little: Little,

@@ -37,6 +37,12 @@ Transcripts of real boots, under -icount:
   grep=     lines in which this regular expression is found. What is left out
             is marked by a line "..."
 
+Lists of events, with remarks of the page's own (see tools/event_list.py):
+
+    ```text events=part4-sched demo=bully args="lending=0"
+
+  the other options are those of a transcript's boot
+
 Text between two comments is filled too:
 
     <!-- figure part1-boot code-lines -->600<!-- /figure -->
@@ -70,6 +76,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bench
+import event_list
 import extract
 import measure
 import memory_map
@@ -387,7 +394,7 @@ class Filler:
 
     def wanted(self, page: str, block: Block) -> tuple[str, list[str]] | None:
         """What to call a block, and its text; None if it's not for us."""
-        if not re.search(r"\s(file|run)=", block.info):
+        if not re.search(r"\s(file|run|events)=", block.info):
             return None
         options = block.options()
         if "file" in options:
@@ -397,13 +404,31 @@ class Filler:
             name = ": ".join(filter(None, [options["file"],
                                            options.get("symbol", "")]))
             return name, extract.text_of(path, chosen)
+        if "events" in options:
+            return self.wanted_events(options, block)
         if "run" not in options:
-            raise Wrong("a block is filled by file= or by run=")
+            raise Wrong("a block is filled by file=, run= or events=")
         boot = boot_of(options)
         text = abridged(self.boots.get(boot), options)
         if self.loose and masked(text) == masked(block.body):
             text = block.body
         return f"the transcript of '{boot.words()}'", text
+
+    def wanted_events(self, options: dict[str, str],
+                      block: Block) -> tuple[str, list[str]]:
+        part = options.pop("events")
+        for key in SHOWN_OPTIONS:
+            if key in options:
+                raise Wrong(f"a list of events has no option '{key}'")
+        boot = boot_of(options | {"run": part})
+        self.boots.get(boot)  # which builds it, and says what is wrong
+        try:
+            text = event_list.renewed(
+                block.body, event_list.events(self.root / part, boot))
+        except transcript.Wrong as wrong:
+            raise Wrong(str(wrong)) from None
+        return (f"the events of '{boot.words()}'",
+                block.body if self.loose else text)
 
     def stale_blocks(self, page: str, text: str) -> Iterator[Stale]:
         lines = text.split("\n")
