@@ -279,12 +279,12 @@ unsigned cpu_number(void)
 
 unsigned demo_cpus(void)
 {
-    uint64_t cpus = demo_number("cpus", 1);
-    if (cpus == 0 || cpus > cpus_online()) {
+    uint64_t count = demo_number("cpus", 1);
+    if (count == 0 || count > cpus_online()) {
         printf("cpus= is 1 to %u on this machine\n", cpus_online());
         halt(2);
     }
-    return (unsigned)cpus;
+    return (unsigned)count;
 }
 
 uint64_t add_atomically(uint64_t *number, uint64_t more)
