@@ -282,7 +282,7 @@ unsigned demo_cpus(void)
     uint64_t count = demo_number("cpus", 1);
     if (count == 0 || count > cpus_online()) {
         printf("cpus= is 1 to %u on this machine\n", cpus_online());
-        halt(2);
+        demo_refuse();
     }
     return (unsigned)count;
 }
@@ -369,6 +369,11 @@ uint64_t longest_wait(void)
 _Noreturn void demo_end(void)
 {
     psci_power_off();
+}
+
+_Noreturn void demo_refuse(void)
+{
+    halt(2);
 }
 
 uintptr_t kernel_address(void)

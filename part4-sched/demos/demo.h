@@ -31,6 +31,9 @@ void run_all(void);
 // Ends the run, whatever else is still going on.
 _Noreturn void demo_end(void);
 
+// The same with status 2: an argument can't be, and a line has said so.
+_Noreturn void demo_refuse(void);
+
 // The address where the kernel's own memory begins.
 uintptr_t kernel_address(void);
 

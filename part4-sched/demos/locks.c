@@ -11,7 +11,6 @@
 // patience= is the ticket lock's: how often a thread looks again before it
 // yields. additions= is how many are made each way, by all threads together.
 
-#include "../panic.h"
 #include "demo.h"
 #include "sync.h"
 
@@ -247,7 +246,7 @@ void demo_locks(void)
         runs += is_picked(&ways[i], how);
     if (runs == 0) {
         printf("how= is one of: all ticket mutex semaphore stack aba\n");
-        halt(2);
+        demo_refuse();
     }
     additions = demo_number("additions", 2000);
     lock.patience = demo_number("patience", 50);
