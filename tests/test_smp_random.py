@@ -58,9 +58,12 @@ def test_random_programs(programs, part):
     programs(part, range(8), "2348", "check=1")
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(4)
 def test_under_torture(programs, part):
-    """Four, interrupted at any instruction on every CPU."""
+    """Four, interrupted at any instruction on every CPU. (With SAN=1 the
+    invariants take longer than there is between two interrupts: those programs
+    need many minutes.)"""
     programs(part, range(20, 24), "2348", "check=1 torture=SEED")
 
 
