@@ -203,7 +203,7 @@ def test_calls_lend(counted, part: Path) -> None:
     found = counted(part)
     passive, low, urgent = (figure(found, key).mean for key in (
         "call_passive_0", "call_low_0", "call_urgent_0"))
-    assert passive <= low < passive + 24 and urgent > 1.5 * passive
+    assert passive <= low < passive + 16 and urgent > 1.5 * passive
 
 
 @pytest.mark.parts(4)
