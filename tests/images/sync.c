@@ -69,8 +69,16 @@ static void join_all(void)
 
 // --- how=inversion: the bully, with a lock in place of the server ---
 
-static const char *with; // "mutex", "semaphore" or "ticket"
+static char with[16]; // "mutex", "semaphore" or "ticket"
 static uint64_t worst, made;
+
+// At most so many threads are inside the semaphore.
+static void make_locks(uint64_t inside)
+{
+    snprintf(with, sizeof(with), "%s", demo_string("with", "mutex"));
+    mutex_init(&mutex);
+    semaphore_init(&semaphore, inside);
+}
 
 static void be_inside(void *unused)
 {
@@ -129,11 +137,7 @@ static void bully(void *unused)
 
 static void invert(void)
 {
-    char name[16];
-    snprintf(name, sizeof(name), "%s", demo_string("with", "mutex"));
-    with = name;
-    mutex_init(&mutex);
-    semaphore_init(&semaphore, 1);
+    make_locks(1);
     spawn_at(LOW, "low", be_low, NULL);
     spawn_at(MIDDLE, "bully", bully, NULL);
     cap_t urgent = spawn_at(HIGH, "urgent", be_urgent, NULL);
@@ -259,11 +263,7 @@ static void hold(void *unused)
 
 static void show_order(void)
 {
-    char name[16];
-    snprintf(name, sizeof(name), "%s", demo_string("with", "mutex"));
-    with = name;
-    mutex_init(&mutex);
-    semaphore_init(&semaphore, 0);
+    make_locks(0);
     if (strcmp(with, "mutex") == 0) {
         mutex_run(&mutex, hold, NULL);
     } else {
