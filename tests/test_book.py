@@ -1030,6 +1030,12 @@ def whole() -> Path:
     return ROOT
 
 
+def test_no_line_begins_with_a_figure(whole: Path) -> None:
+    """A comment at the beginning of a line ends the paragraph."""
+    for page in (whole / "book").glob("*.md"):
+        assert "\n<!-- figure" not in page.read_text(), page.name
+
+
 def test_the_book_is_right(whole: Path) -> None:
     """Nothing in it is stale, missing, unknown or dead."""
     found = book.check(whole)
