@@ -1030,6 +1030,15 @@ def test_unpinned_by_birth(crash, part, check, by):
     assert (done.value("waits on"), done.value("woken on")) == ("0", "1")
 
 
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("check", ["0", "1"])
+def test_pin_taken_from_a_preempted_server(crash, part, check):
+    """A server was preempted while it ran on its client's context, where its
+    own is parked. Once that one may move, a CPU that sleeps takes it over."""
+    done = crash(part, f"how=free check={check}", MORE, cpus="2")
+    assert done.result() == "done" and done.value("served on") == "1"
+
+
 @pytest.mark.ordinary
 @pytest.mark.parts(4)
 def test_preempted_server_renews_no_slice(crash, part):

@@ -174,6 +174,36 @@ static void preempt_a_server(void)
     join(equal);
 }
 
+// --- A server that may move once it is preempted ---
+
+static uint64_t served_on;
+
+static void serve_briefly(void *argument)
+{
+    (void)argument;
+    struct message message;
+    recv(endpoint, reply_object, &message);
+    compute_until(4000);
+    served_on = cpu_number();
+    reply(reply_object, &message);
+}
+
+// The server, which has a context of its own, is preempted on its client's, by
+// main. CPU 1 sleeps.
+static void free_a_server(void)
+{
+    served_on = ANY_CPU;
+    reply_object = make_reply();
+    cap_t server = spawn_at(LOW, "server", serve_briefly, NULL);
+    endpoint = make_endpoint(server);
+    main_until(1000);
+    spawn_at(CALM, "client", ask, NULL);
+    main_until(2000);
+    pin_thread(server, ANY_CPU);
+    compute_until(6000); // without a call
+    note("served on", served_on);
+}
+
 // --- A CPU that the tree has and the machine has not ---
 
 static void pin_everywhere(void)
@@ -202,6 +232,8 @@ void demo_crasher(void)
         pin_everywhere();
     if (strcmp(how, "slice") == 0)
         preempt_a_server();
+    if (strcmp(how, "free") == 0)
+        free_a_server();
     printf("result: done\n");
     demo_end();
 }
