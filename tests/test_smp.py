@@ -1039,6 +1039,16 @@ def test_pin_taken_from_a_preempted_server(crash, part, check):
     assert done.result() == "done" and done.value("served on") == "1"
 
 
+@pytest.mark.parts(4)
+@both_gics
+def test_stack_used_again(crash, part, gic):
+    """A CPU sleeps since a thread has ended, whose stack it guarded. What is
+    made of that memory then is no stack overflow."""
+    done = crash(part, "how=again", MORE, cpus="2", gic=gic)
+    assert done.result() == "done" and done.status == 0
+    assert done.output.count("ran on: 1") == 2
+
+
 @pytest.mark.ordinary
 @pytest.mark.parts(4)
 def test_preempted_server_renews_no_slice(crash, part):
