@@ -22,7 +22,7 @@ static void print_thread(const struct thread *thread)
     if (thread->state != THREAD_READY) // its call is still in its registers
         printf(" %3lu %-15s %lu us", thread->frame.x[0],
                other ? other->name : "-",
-               thread->since * 1000000 / sysreg_read(cntfrq_el0));
+               thread->since * 1000 / (sysreg_read(cntfrq_el0) / 1000));
     printf("\n");
 }
 

@@ -77,7 +77,7 @@ secondary:
     mov     sp, x1
     sub     sp, sp, #16             // as `resume` expects it
     mov     x29, xzr                // the backtrace ends here
-    msr     daifclr, #(DAIF_D | DAIF_A)
+    msr     daifclr, #DAIF_A        // in the kernel no stack is guarded
     mov     x0, x19
     bl      smp_main                // smp_main(cpu): the thread that goes on
     b       resume

@@ -20,7 +20,9 @@
     .global gate
 gate:
     mrs     x10, daif
-    msr     daifset, #DAIF_I        // no interrupt while we are in the kernel
+    // No interrupt while we are in the kernel; nor is a stack guarded there: the
+    // thread may go on on another CPU, end, and its memory be used again.
+    msr     daifset, #(DAIF_D | DAIF_I)
     mrs     x9, tpidr_el1
     ldr     x9, [x9, #CPU_THREAD]
     str     x10, [x9, #FRAME_SPSR]  // the thread's own masks

@@ -207,12 +207,12 @@ void sched_pin(struct sched_context *context, struct cpu *cpu)
 {
     unpinned += (unsigned)!cpu - (unsigned)!context->pin;
     context->pin = cpu;
-    if (!cpu || context->cpu == cpu)
+    if (context->cpu == cpu)
         return;
     if (context->cpu->running == context)
         kick(context->cpu); // which moves it, when nobody runs on it
-    else
-        move(context, cpu);
+    else if (context->owner)
+        move(context, cpu ? cpu : context->cpu); // it is parked no longer
 }
 
 static struct sched_context *first_context(const struct cpu *cpu)

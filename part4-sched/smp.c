@@ -120,10 +120,10 @@ bool smp_is_alone(void)
 
 void smp_stop_others(void)
 {
+    // Our own interrupts would stop us, too; or let us go on on another CPU.
+    asm volatile("msr daifset, %0" : : "i"(DAIF_I) : "memory");
     if (smp_is_alone())
         return; // in the beginning the MMU is not even on
-    // Our own interrupts would stop us, too.
-    asm volatile("msr daifset, %0" : : "i"(DAIF_I) : "memory");
     struct cpu *nobody = NULL;
     if (!__atomic_compare_exchange_n(&stopper, &nobody, this_cpu(), false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))

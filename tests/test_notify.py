@@ -423,6 +423,17 @@ def test_an_alarm_is_awaited(recorded, part):
 
 
 @pytest.mark.parts(3)
+def test_a_deadlock_after_days(command, execute, part):
+    """The table says since when, also after a week. (Where nobody runs, the
+    clock of an exact run is set to the next alarm.)"""
+    run = execute([*command(part, "how=wait awaited=week"), "-serial", "stdio"])
+    assert run.value("deadlock") == "no thread can run" and run.status == 1
+    since, = re.findall(r"^main +waiting .* (\d+) us$", run.output, re.M)
+    week = 7 * 24 * 3600 * 1_000_000
+    assert week <= int(since) < week + 1_000_000
+
+
+@pytest.mark.parts(3)
 def test_a_cycle_is_reported_at_once(recorded, part):
     """A cycle is a deadlock, whatever alarm may come."""
     run, events = recorded(part, "how=wait awaited=cycle", PROGRAM)

@@ -1030,6 +1030,40 @@ def test_unpinned_by_birth(crash, part, check, by):
     assert (done.value("waits on"), done.value("woken on")) == ("0", "1")
 
 
+@pytest.mark.parts(4)
+@pytest.mark.parametrize("check", ["0", "1"])
+def test_pin_taken_from_a_preempted_server(crash, part, check):
+    """A server was preempted while it ran on its client's context, where its
+    own is parked. Once that one may move, a CPU that sleeps takes it over."""
+    done = crash(part, f"how=free check={check}", MORE, cpus="2")
+    assert done.result() == "done" and done.value("served on") == "1"
+
+
+@pytest.mark.parts(4)
+@both_gics
+def test_stack_used_again(crash, part, gic):
+    """A CPU sleeps since a thread has ended, whose stack it guarded. What is
+    made of that memory then is no stack overflow."""
+    done = crash(part, "how=again", MORE, cpus="2", gic=gic)
+    assert done.result() == "done" and done.status == 0
+    assert done.output.count("ran on: 1") == 2
+
+
+@pytest.mark.parts(4)
+def test_who_panics_stays(part):
+    """A thread that panics is not moved to another CPU after the kernel has
+    looked which one it is on: interrupts are masked before."""
+    known = guest.symbols(guest.build_of(part))
+    behind = min(known, key=lambda name: (
+        known[name] <= known["smp_stop_others"], known[name]))
+    code = [text.lower() for _, text in
+            guest.instructions(part, "smp_stop_others", behind)]
+    mask = next(n for n, text in enumerate(code) if "daifset, #2" in text
+                or "daifset, #0x2" in text)
+    looks = [n for n, text in enumerate(code) if "tpidr_el1" in text]
+    assert looks and mask < min(looks)
+
+
 @pytest.mark.ordinary
 @pytest.mark.parts(4)
 def test_preempted_server_renews_no_slice(crash, part):

@@ -290,6 +290,8 @@ static void wait_for_ever(void)
         bind_interrupt(device_line(), other, 1);
     if (strcmp(awaited, "destroyed") == 0)
         destroy(other);
+    if (strcmp(awaited, "week") == 0)
+        sleep_until(other, now() + 7 * 24 * 3600 * ticks_per_second());
     if (strcmp(awaited, "cycle") == 0)
         thread = spawn("lonely", lonely, &thread);
     wait(nothing, &bits);

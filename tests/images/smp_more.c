@@ -174,6 +174,66 @@ static void preempt_a_server(void)
     join(equal);
 }
 
+// --- A server that may move once it is preempted ---
+
+static uint64_t served_on;
+
+static void serve_briefly(void *argument)
+{
+    (void)argument;
+    struct message message;
+    recv(endpoint, reply_object, &message);
+    compute_until(4000);
+    served_on = cpu_number();
+    reply(reply_object, &message);
+}
+
+// The server, which has a context of its own, is preempted on its client's, by
+// main. CPU 1 sleeps.
+static void free_a_server(void)
+{
+    served_on = ANY_CPU;
+    reply_object = make_reply();
+    cap_t server = spawn_at(LOW, "server", serve_briefly, NULL);
+    endpoint = make_endpoint(server);
+    main_until(1000);
+    spawn_at(CALM, "client", ask, NULL);
+    main_until(2000);
+    pin_thread(server, ANY_CPU);
+    compute_until(6000); // without a call
+    note("served on", served_on);
+}
+
+// --- Memory that was a stack ---
+
+static void run_on(void *where)
+{
+    *(unsigned *)where = cpu_number();
+}
+
+// What `block` points to becomes a thread of CPU 1, which ends.
+static void run_there(struct thread *block, char *stack)
+{
+    unsigned where = 0;
+    cap_t thread;
+    create_thread(block, "short", run_on, &where, stack, 4096, &thread);
+    bind_context(make_context(CALM), thread);
+    pin_thread(thread, 1);
+    join(thread);
+    note("ran on", where);
+}
+
+// Where the guard of the first one's stack was, the second one's control block
+// is. CPU 1 has run nobody else in between.
+static void use_a_stack_again(void)
+{
+    static struct thread block;
+    static char memory[8192] __attribute__((aligned(4096)));
+    run_there(&block, memory);
+    main_until(1000);
+    run_there((struct thread *)memory, memory + 4096);
+}
+
 // --- A CPU that the tree has and the machine has not ---
 
 static void pin_everywhere(void)
@@ -202,6 +262,10 @@ void demo_crasher(void)
         pin_everywhere();
     if (strcmp(how, "slice") == 0)
         preempt_a_server();
+    if (strcmp(how, "free") == 0)
+        free_a_server();
+    if (strcmp(how, "again") == 0)
+        use_a_stack_again();
     printf("result: done\n");
     demo_end();
 }
