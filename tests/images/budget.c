@@ -452,8 +452,8 @@ static void nibble(void *unused)
     compute_until(60000);
 }
 
-// Uses most of its 3 ms in many pieces, rests until all are back, and does 2.5 ms of
-// work at once.
+// Uses most of its 3 ms in many pieces, rests until all are back, and does
+// 2.5 ms of work at once.
 static void rest(void *unused)
 {
     (void)unused;
