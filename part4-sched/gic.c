@@ -121,7 +121,8 @@ static void init_v3(void)
 
 static void init_cpu_v3(void)
 {
-    uintptr_t redistributor = this_cpu()->redistributor = find_redistributor();
+    uintptr_t redistributor = find_redistributor();
+    this_cpu()->redistributor = redistributor;
     mmio_write32(redistributor + GICR_WAKER, 0);
     while (mmio_read32(redistributor + GICR_WAKER) & WAKER_CHILDREN_ASLEEP)
         asm volatile("yield");
@@ -151,8 +152,6 @@ void gic_init_cpu(void)
         init_cpu_v2();
     else
         init_cpu_v3();
-    // However many of them come, the timer and the devices are served first.
-    mmio_write32(registers_of(0) + GICD_IPRIORITYR, GIC_SGI_PRIORITIES);
     gic_unmask(GIC_RESCHEDULE);
 }
 

@@ -50,9 +50,6 @@
 
 #define GIC_PRIORITY 0xa0 // of all lines; less is more urgent
 
-// Of lines 0 to 3, by which CPUs call each other: behind all others.
-#define GIC_SGI_PRIORITIES 0xc0c0c0c0
-
 #define IAR_INTID 0x3ff // the bits of an acknowledge register that we need
 
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff)

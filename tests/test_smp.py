@@ -1050,22 +1050,6 @@ def test_stack_used_again(crash, part, gic):
 
 
 @pytest.mark.parts(4)
-@both_gics
-def test_timer_before_reschedule(recorded, part, gic):
-    """A CPU for which both are pending serves the timer first: so it does, too,
-    while others send one reschedule interrupt after the other."""
-    run, events = recorded(part, "how=both", MORE, cpus="2", gic=gic)
-    assert run.result() == "done"
-    there = [e for e in events if e.cpu == 1]
-    sleeper, _, masked = 1, 2, 3
-    woken = max(n for n, e in enumerate(there)
-                if (e.kind, e.thread) == (Kind.APPEND, sleeper))
-    assert there[woken - 1].kind == Kind.INTERRUPT
-    assert there[woken - 2].thread == masked
-
-
-@pytest.mark.ordinary
-@pytest.mark.parts(4)
 def test_who_panics_stays(part):
     """A thread that panics is not moved to another CPU after the kernel has
     looked which one it is on: interrupts are masked before."""
