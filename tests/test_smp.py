@@ -1049,6 +1049,7 @@ def test_stack_used_again(crash, part, gic):
     assert done.output.count("ran on: 1") == 2
 
 
+@pytest.mark.ordinary
 @pytest.mark.parts(4)
 def test_who_panics_stays(part):
     """A thread that panics is not moved to another CPU after the kernel has
