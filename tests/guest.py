@@ -79,12 +79,15 @@ def soiled(file: Path, to: Path) -> Path:
     return to
 
 
-def instructions(part: Path, function: str, end: str) -> list[tuple[int, str]]:
-    """Address and text of the instructions from one symbol up to another."""
+def instructions(part: Path, function: str) -> list[tuple[int, str]]:
+    """Address and text of the instructions from one symbol up to the next."""
     known = symbols(build_of(part))
+    start = known[function]
+    end = min(address for name, address in known.items()
+              if address > start and "$" not in name)
     text = call(tool("OBJDUMP"), "--disassemble", "--no-show-raw-insn",
-                f"--start-address={known[function]}",
-                f"--stop-address={known[end]}", build_of(part) / "kernel.elf")
+                f"--start-address={start}", f"--stop-address={end}",
+                build_of(part) / "kernel.elf")
     found = []
     for line in text.splitlines():
         address, colon, instruction = line.strip().partition(":")

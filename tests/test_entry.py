@@ -264,8 +264,7 @@ def test_parked_cpus_can_not_be_started(enter, part, name):
 def test_cpus_that_are_not_parked_would_show(enter, part, tmp_path, name):
     """Without the branch that parks them another CPU boots: the test above
     can fail."""
-    at, = (address for address, text in guest.instructions(part, "enter",
-                                                           "park")
+    at, = (address for address, text in guest.instructions(part, "enter")
            if text.startswith("b.ne"))
     image = guest.patched(part, tmp_path / "kernel.img", (at, guest.NOP, 4))
     run = enter(part, name, "demo=selftest", image, cpus=4, delay=1000)
@@ -349,16 +348,12 @@ NOT_SHOWN_4 = {
 def msr_instructions(part: Path) -> dict[str, list[int]]:
     """The addresses of each MSR of boot.S, by names as in the tables above.
     The rows for the debug registers count as one each."""
-    known = sorted((address, name) for name, address
-                   in guest.symbols(guest.build_of(part)).items()
-                   if "$" not in name)
     labels = ["enter", "park", "cpu_setup", "setup_el1"]
     labels += [label for label in ("secondary", "mmu_enable")
                if label in guest.symbols(guest.build_of(part))]
     found: dict[str, list[int]] = {}
     for label in labels:
-        at = next(n for n, (_, name) in enumerate(known) if name == label)
-        for address, text in guest.instructions(part, label, known[at + 1][1]):
+        for address, text in guest.instructions(part, label):
             if text.startswith("msr "):
                 name = re.sub(r"^(dbg[bw]cr)\d+", r"\1", text[4:].lower())
                 found.setdefault(f"{label}: {name}", []).append(address)
