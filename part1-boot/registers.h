@@ -94,39 +94,23 @@
 #define ESR_IMMEDIATE(esr) FIELD(esr, 15, 0) // of BRK, SVC, HVC: its operand
 
 // ESR_EC: the classes that have a meaning for us.
-#define EC_UNKNOWN                 0x00
-#define EC_FP                      0x07
-#define EC_ILLEGAL_STATE           0x0e
-#define EC_SVC                     0x15
-#define EC_SYSREG                  0x18
-#define EC_INSTRUCTION_ABORT_LOWER 0x20 // from EL0
-#define EC_INSTRUCTION_ABORT       0x21
-#define EC_PC_ALIGNMENT            0x22
-#define EC_DATA_ABORT_LOWER        0x24 // from EL0
-#define EC_DATA_ABORT              0x25
-#define EC_SP_ALIGNMENT            0x26
-#define EC_SERROR                  0x2f
-#define EC_WATCHPOINT              0x35
-#define EC_BRK                     0x3c
+#define EC_UNKNOWN           0x00
+#define EC_FP                0x07
+#define EC_SVC               0x15
+#define EC_INSTRUCTION_ABORT 0x21
+#define EC_PC_ALIGNMENT      0x22
+#define EC_DATA_ABORT        0x25
+#define EC_SP_ALIGNMENT      0x26
+#define EC_SERROR            0x2f
+#define EC_WATCHPOINT        0x35
+#define EC_BRK               0x3c
 
-// An abort, taken from EL1 or from EL0.
-#define ESR_IS_DATA_ABORT(esr) \
-    (ESR_EC(esr) == EC_DATA_ABORT || ESR_EC(esr) == EC_DATA_ABORT_LOWER)
-#define ESR_IS_INSTRUCTION_ABORT(esr)       \
-    (ESR_EC(esr) == EC_INSTRUCTION_ABORT || \
-     ESR_EC(esr) == EC_INSTRUCTION_ABORT_LOWER)
+// ESR_STATUS: how an abort came about.
+#define STATUS_ADDRESS_SIZE 0x00
+#define STATUS_EXTERNAL     0x10 // no level
+#define STATUS_ALIGNMENT    0x21
 
-// ESR_STATUS. Where the table walk had a level, 0 to 3, it is in bits 1:0.
-#define STATUS_ADDRESS_SIZE  0x00
-#define STATUS_TRANSLATION   0x04
-#define STATUS_ACCESS_FLAG   0x08
-#define STATUS_PERMISSION    0x0c
-#define STATUS_EXTERNAL      0x10 // no level
-#define STATUS_WALK_EXTERNAL 0x14
-#define STATUS_ALIGNMENT     0x21
-#define STATUS_DEBUG         0x22
-#define STATUS_TLB_CONFLICT  0x30
-#define STATUS_HAS_LEVEL(status) \
-    ((status) < STATUS_EXTERNAL || ((status)&0x3c) == STATUS_WALK_EXTERNAL)
+// Do bits 1:0 say at which level of the table walk, 0 to 3?
+#define STATUS_HAS_LEVEL(status) ((status) < STATUS_EXTERNAL)
 
 #endif

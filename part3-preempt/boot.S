@@ -131,11 +131,9 @@ cpu_setup:
     mrs     x1, id_aa64mmfr0_el1
     ubfx    x1, x1, #56, #4         // FGT, fine-grained traps
     cbz     x1, 1f
-    msr     HFGRTR_EL2, xzr
-    msr     HFGWTR_EL2, xzr
-    msr     HFGITR_EL2, xzr
-    msr     HDFGRTR_EL2, xzr
-    msr     HDFGWTR_EL2, xzr
+    .irp traps, HFGRTR_EL2, HFGWTR_EL2, HFGITR_EL2, HDFGRTR_EL2, HDFGWTR_EL2
+    msr     \traps, xzr
+    .endr
 1:  mrs     x1, id_aa64mmfr1_el1
     ubfx    x1, x1, #40, #4         // HCX, the extended HCR
     cbz     x1, setup_el1

@@ -16,11 +16,8 @@ static const char *const class_names[64] = {
     [EC_FP] = "floating-point instruction",
     [EC_ILLEGAL_STATE] = "illegal execution state",
     [EC_SVC] = "system call",
-    [EC_SYSREG] = "trapped system register access",
-    [EC_INSTRUCTION_ABORT_LOWER] = "instruction abort",
     [EC_INSTRUCTION_ABORT] = "instruction abort",
     [EC_PC_ALIGNMENT] = "misaligned program counter",
-    [EC_DATA_ABORT_LOWER] = "data abort",
     [EC_DATA_ABORT] = "data abort",
     [EC_SP_ALIGNMENT] = "misaligned stack pointer",
     [EC_SERROR] = "SError",
@@ -30,14 +27,8 @@ static const char *const class_names[64] = {
 
 static const char *const status_names[64] = {
     [STATUS_ADDRESS_SIZE] = "address size fault",
-    [STATUS_TRANSLATION] = "translation fault",
-    [STATUS_ACCESS_FLAG] = "access flag fault",
-    [STATUS_PERMISSION] = "permission fault",
     [STATUS_EXTERNAL] = "external abort (nothing answers there)",
-    [STATUS_WALK_EXTERNAL] = "external abort on a table walk",
     [STATUS_ALIGNMENT] = "alignment fault",
-    [STATUS_DEBUG] = "debug event",
-    [STATUS_TLB_CONFLICT] = "TLB conflict",
 };
 
 // The vector table's columns and rows (vectors.S).
@@ -93,9 +84,9 @@ void exception_describe(const struct trap_frame *frame)
     if (frame->kind % 4 == 1 || frame->kind % 4 == 2)
         return; // an interrupt has no syndrome
     printf("class 0x%02lx %s", ESR_EC(esr), name_in(class_names, ESR_EC(esr)));
-    if (ESR_IS_DATA_ABORT(esr) || ESR_EC(esr) == EC_WATCHPOINT)
+    if (ESR_EC(esr) == EC_DATA_ABORT || ESR_EC(esr) == EC_WATCHPOINT)
         describe_access(frame);
-    if (ESR_IS_DATA_ABORT(esr) || ESR_IS_INSTRUCTION_ABORT(esr))
+    if (ESR_EC(esr) == EC_DATA_ABORT || ESR_EC(esr) == EC_INSTRUCTION_ABORT)
         describe_abort(esr);
     if (ESR_EC(esr) == EC_BRK || ESR_EC(esr) == EC_SVC)
         printf(", operand %lu", ESR_IMMEDIATE(esr));
@@ -110,7 +101,7 @@ static const char *reason(const struct trap_frame *frame)
         return types[frame->kind % 4];
     if (ESR_EC(esr) == EC_WATCHPOINT && guard_covers(frame->far))
         return "stack overflow";
-    if (ESR_IS_DATA_ABORT(esr) && ESR_STATUS(esr) == STATUS_ALIGNMENT)
+    if (ESR_EC(esr) == EC_DATA_ABORT && ESR_STATUS(esr) == STATUS_ALIGNMENT)
         return "unaligned access";
     if (ESR_EC(esr) == EC_BRK && ubsan_kind(ESR_IMMEDIATE(esr)))
         return ubsan_kind(ESR_IMMEDIATE(esr));

@@ -11,8 +11,8 @@
 
 #define PSCI_SYSTEM_OFF 0x84000008 // DEN 0022, "SYSTEM_OFF"
 
-static int64_t (*psci_call)(uint32_t function, uint64_t a, uint64_t b,
-                            uint64_t c); // NULL: there is no firmware
+// Calls the firmware's `function` with three arguments. NULL: there is none.
+static int64_t (*psci_call)(uint32_t, uint64_t, uint64_t, uint64_t);
 
 void psci_init(const char *method)
 {
