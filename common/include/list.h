@@ -37,9 +37,10 @@ static inline bool list_empty(const struct list_node *node)
 static inline void list_insert_before(struct list_node *position,
                                       struct list_node *node)
 {
+    struct list_node *before = position->previous;
     node->next = position;
-    node->previous = position->previous;
-    position->previous->next = node;
+    node->previous = before;
+    before->next = node;
     position->previous = node;
 }
 
@@ -52,8 +53,9 @@ static inline void list_append(struct list_node *head, struct list_node *node)
 // Takes `node` out of the list it is in, if any.
 static inline void list_remove(struct list_node *node)
 {
-    node->next->previous = node->previous;
-    node->previous->next = node->next;
+    struct list_node *before = node->previous, *behind = node->next;
+    before->next = behind;
+    behind->previous = before;
     list_init(node);
 }
 
