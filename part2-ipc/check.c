@@ -15,8 +15,7 @@ static unsigned occurrences(const struct list_node *head,
                             const struct list_node *node)
 {
     unsigned count = 0;
-    list_for_each(entry, head)
-    {
+    list_for_each(entry, head) {
         ASSERT(entry->next->previous == entry);
         count += entry == node;
     }
@@ -63,8 +62,7 @@ static void check_thread(const struct thread *thread)
 // All threads in a queue of an endpoint wait on that side, each once.
 static void check_queue(const struct list_node *queue, bool receivers)
 {
-    list_for_each(node, queue)
-    {
+    list_for_each(node, queue) {
         const struct thread *thread = container_of(node, struct thread, node);
         ASSERT(occurrences(queue, node) == 1);
         ASSERT(receivers ? thread->state == THREAD_RECEIVING
@@ -101,14 +99,11 @@ static void check_object(const struct cap *cap)
 void check(void)
 {
     ASSERT(current->state == THREAD_READY);
-    list_for_each(node, &run_queue)
-    {
+    list_for_each(node, &run_queue) {
         ASSERT(container_of(node, struct thread, node)->state == THREAD_READY);
     }
-    list_for_each(node, &threads)
-    {
-        check_thread(container_of(node, struct thread, all));
-    }
+    for_each_thread(thread)
+        check_thread(thread);
     for (cap_t i = 0; i < CAPS; i++)
         check_object(&caps[i]);
     ASSERT(waiting == 0); // who waits at an endpoint is in one of its queues

@@ -170,8 +170,7 @@ static enum thread_state state_of(unsigned number)
 static int length_of(const struct list_node *queue)
 {
     int length = 0;
-    list_for_each(node, queue)
-    {
+    list_for_each(node, queue) {
         if (++length > WORKERS)
             return 1000;
     }

@@ -18,8 +18,7 @@ static unsigned occurrences(const struct list_node *head,
                             const struct list_node *node)
 {
     unsigned count = 0;
-    list_for_each(entry, head)
-    {
+    list_for_each(entry, head) {
         ASSERT(entry->next->previous == entry);
         count += entry == node;
     }
@@ -70,8 +69,7 @@ static void check_thread(const struct thread *thread)
 // All threads in a queue of an endpoint wait on that side, each once.
 static void check_queue(const struct list_node *queue, bool receivers)
 {
-    list_for_each(node, queue)
-    {
+    list_for_each(node, queue) {
         const struct thread *thread = container_of(node, struct thread, node);
         ASSERT(occurrences(queue, node) == 1);
         ASSERT(receivers ? thread->state == THREAD_RECEIVING
@@ -97,8 +95,7 @@ static void check_notification(const struct notification *notification)
     ASSERT(!bound || bound->bound == notification);
     ASSERT(!notification->bits || list_empty(&notification->waiters));
     ASSERT(!notification->bits || !bound || bound->state != THREAD_RECEIVING);
-    list_for_each(node, &notification->waiters)
-    {
+    list_for_each(node, &notification->waiters) {
         ASSERT(occurrences(&notification->waiters, node) == 1);
         ASSERT(container_of(node, struct thread, node)->state ==
                THREAD_WAITING);
@@ -125,20 +122,16 @@ static void check_object(const struct cap *cap)
 void check(void)
 {
     ASSERT(!current || current->state == THREAD_READY);
-    list_for_each(node, &run_queue)
-    {
+    list_for_each(node, &run_queue) {
         ASSERT(container_of(node, struct thread, node)->state == THREAD_READY);
     }
-    list_for_each(node, &threads)
-    {
-        check_thread(container_of(node, struct thread, all));
-    }
+    for_each_thread(thread)
+        check_thread(thread);
     for (cap_t i = 0; i < CAPS; i++)
         check_object(&caps[i]);
     ASSERT(waiting == 0); // who waits at an endpoint is in one of its queues
     ASSERT(interrupts_masked());
-    list_for_each(node, &alarms)
-    {
+    list_for_each(node, &alarms) {
         ASSERT(node->next == &alarms ||
                alarm_of(node)->alarm_time <= alarm_of(node->next)->alarm_time);
     }

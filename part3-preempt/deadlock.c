@@ -28,10 +28,9 @@ static void print_thread(const struct thread *thread)
 
 void threads_print(void)
 {
-    printf("\n%-15s %-9s %3s %-15s %s\n", "thread", "is", "cap", "waits for",
-           "since");
-    list_for_each(node, &threads)
-        print_thread(container_of(node, struct thread, all));
+    printf("\nthread          is        cap waits for       since\n");
+    for_each_thread(thread)
+        print_thread(thread);
 }
 
 void deadlock_check(const struct thread *thread)

@@ -18,8 +18,7 @@ static unsigned occurrences(const struct list_node *head,
                             const struct list_node *node)
 {
     unsigned count = 0;
-    list_for_each(entry, head)
-    {
+    list_for_each(entry, head) {
         ASSERT(entry->next->previous == entry);
         count += entry == node;
     }
@@ -71,8 +70,7 @@ static void check_thread(const struct thread *thread)
 // All threads in a queue of an endpoint wait on that side, each once.
 static void check_queue(const struct list_node *queue, bool receivers)
 {
-    list_for_each(node, queue)
-    {
+    list_for_each(node, queue) {
         const struct thread *thread = container_of(node, struct thread, node);
         ASSERT(occurrences(queue, node) == 1);
         ASSERT(receivers ? thread->state == THREAD_RECEIVING
@@ -98,8 +96,7 @@ static void check_notification(const struct notification *notification)
     ASSERT(!bound || bound->bound == notification);
     ASSERT(!notification->bits || list_empty(&notification->waiters));
     ASSERT(!notification->bits || !bound || bound->state != THREAD_RECEIVING);
-    list_for_each(node, &notification->waiters)
-    {
+    list_for_each(node, &notification->waiters) {
         ASSERT(occurrences(&notification->waiters, node) == 1);
         ASSERT(container_of(node, struct thread, node)->state ==
                THREAD_WAITING);
@@ -128,8 +125,7 @@ static bool has_priority(const struct cpu *cpu, const struct thread *thread,
                          unsigned priority)
 {
     for (; priority < PRIORITIES; priority++) {
-        list_for_each(node, &cpu->run_queues[priority])
-        {
+        list_for_each(node, &cpu->run_queues[priority]) {
             if (sched_end_of_chain(
                     container_of(node, struct sched_context, node)->owner) ==
                 thread)
@@ -172,8 +168,7 @@ static bool is_free(const struct sched_context *context)
 // Was a CPU that slept told to look again, and has not yet?
 static bool somebody_looks(void)
 {
-    for_each_cpu(cpu)
-    {
+    for_each_cpu(cpu) {
         if (!cpu->thread && cpu->reschedule)
             return true;
     }
@@ -189,8 +184,7 @@ static void check_queues(const struct cpu *cpu)
     ASSERT(cpu->thread || cpu->reschedule || !cpu->occupied);
     ASSERT(!cpu->thread == !cpu->running);
     for (unsigned i = 0; i < PRIORITIES; i++) {
-        list_for_each(node, &cpu->run_queues[i])
-        {
+        list_for_each(node, &cpu->run_queues[i]) {
             const struct sched_context *context =
                 container_of(node, struct sched_context, node);
             ASSERT(context->cpu == cpu && context->priority == i);
@@ -221,8 +215,7 @@ static void check_cpu(const struct cpu *cpu)
     ASSERT(cpu->is_holder == (cpu == this_cpu()));
     for (unsigned i = 0; i < PRIORITIES; i++)
         ASSERT((cpu->occupied >> i & 1) == !list_empty(&cpu->run_queues[i]));
-    list_for_each(node, &cpu->alarm_queue)
-    {
+    list_for_each(node, &cpu->alarm_queue) {
         ASSERT(node->next == &cpu->alarm_queue ||
                alarm_of(node)->alarm_time <= alarm_of(node->next)->alarm_time);
     }
@@ -230,14 +223,13 @@ static void check_cpu(const struct cpu *cpu)
 
 void check(void)
 {
-    list_for_each(node, &threads)
-    {
-        const struct thread *thread = container_of(node, struct thread, all);
+    for_each_thread(thread) {
         check_thread(thread);
         if (thread->context)
             check_context(thread->context);
     }
-    for_each_cpu(cpu) check_cpu(cpu);
+    for_each_cpu(cpu)
+        check_cpu(cpu);
     for (cap_t i = 0; i < CAPS; i++)
         check_object(&caps[i]);
     ASSERT(waiting == 0); // who waits at an endpoint is in one of its queues

@@ -254,8 +254,7 @@ static struct sched_context *first_free(const struct cpu *cpu)
     uint64_t queues = cpu->thread ? cpu->occupied : 0;
     while (queues) {
         unsigned priority = 63 - (unsigned)__builtin_clzl(queues);
-        list_for_each(node, &cpu->run_queues[priority])
-        {
+        list_for_each(node, &cpu->run_queues[priority]) {
             if (is_free(context_of(node)))
                 return context_of(node);
         }
@@ -268,8 +267,7 @@ static struct sched_context *first_free(const struct cpu *cpu)
 static struct sched_context *find_free(void)
 {
     struct sched_context *most_urgent = NULL;
-    for_each_cpu(cpu)
-    {
+    for_each_cpu(cpu) {
         struct sched_context *context = first_free(cpu);
         if (context &&
             (!most_urgent || context->priority > most_urgent->priority))
@@ -351,8 +349,7 @@ void sched_next(void)
 // other CPUs don't count, they wait on.
 static bool is_more_urgent(const struct cpu *cpu, struct thread *thread)
 {
-    list_for_each(node, &thread->parked)
-    {
+    list_for_each(node, &thread->parked) {
         const struct sched_context *context = context_of(node);
         if (context->cpu != cpu)
             thread->awaited = true;

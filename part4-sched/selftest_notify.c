@@ -199,8 +199,7 @@ static int state_at(cap_t notification)
 {
     const struct notification *object = object_of(notification);
     int bits = __builtin_popcountl(object->bits), waiting = 0;
-    list_for_each(node, &object->waiters)
-    {
+    list_for_each(node, &object->waiters) {
         waiting++;
     }
     return bits && waiting ? 1000 : bits - waiting;

@@ -130,8 +130,7 @@ void smp_stop_others(void)
         stop();             // somebody else was first
     spin_ticket(&big_lock); // never given back: nobody comes in any more,
     asm volatile("dsb ish\n\tsev" : : : "memory"); // and who waits stops
-    for_each_cpu(cpu)
-    {
+    for_each_cpu(cpu) {
         if (cpu == this_cpu() || !cpu->online)
             continue;
         gic_send(cpu);
@@ -141,8 +140,7 @@ void smp_stop_others(void)
 
 void smp_print_others(void)
 {
-    for_each_cpu(cpu)
-    {
+    for_each_cpu(cpu) {
         if (cpu == this_cpu() || !cpu->online)
             continue;
         printf("cpu %u: %s%s\n", cpu->number,

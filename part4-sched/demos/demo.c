@@ -268,7 +268,8 @@ void unmask_interrupts(void)
 unsigned cpus_online(void)
 {
     unsigned count = 0;
-    for_each_cpu(cpu) count += cpu->online;
+    for_each_cpu(cpu)
+        count += cpu->online;
     return count;
 }
 
