@@ -51,8 +51,10 @@ gate:
     ldp     x0, x1, [x0, #FRAME_X]
     ret
 
-// void thread_start(function, argument) - where a new thread begins.
-// In:  x0 and x1 as thread_run wants them; x29 = 0, where backtraces end.
+// void thread_start(void) - where a new thread begins.
+// In:  x0 = its argument; x19 = its function, x20 = exit; x29 = 0, where
+//      backtraces end.
     .global thread_start
 thread_start:
-    bl      thread_run              // thread_run(function, argument)
+    blr     x19                     // function(argument)
+    blr     x20                     // exit(), if the function returns

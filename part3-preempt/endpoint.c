@@ -51,10 +51,8 @@ int endpoint_send(struct endpoint *endpoint, uint64_t badge,
     return as == THREAD_SENDING ? OK : ERROR_DROPPED; // nobody could answer
 }
 
-// If nobody is there to receive from, the current thread waits and `next` runs,
-// or, without one (NULL), the first in the run queue.
-static int receive(struct endpoint *endpoint, struct reply *reply,
-                   struct thread *next)
+int endpoint_recv(struct endpoint *endpoint, struct reply *reply,
+                  struct thread *next)
 {
     if (notification_pending(current)) {
         notification_take(current->bound);
@@ -86,39 +84,18 @@ static int receive(struct endpoint *endpoint, struct reply *reply,
     return OK;
 }
 
-int endpoint_recv(struct endpoint *endpoint, struct reply *reply)
-{
-    if (reply)
-        reply_drop(reply);
-    return receive(endpoint, reply, NULL);
-}
-
-// Gives the answer to the caller that `reply` holds, and lets go of it. The
-// caller, which is in no queue then, is returned; NULL if there is none.
-static struct thread *answer(struct reply *reply)
+int endpoint_reply(struct endpoint *endpoint, struct reply *reply)
 {
     struct thread *caller = reply->thread;
     if (!caller || caller->state != THREAD_AWAITING_REPLY)
-        return NULL;
+        return ERROR_NO_CALLER;
     caller->reply = NULL;
     reply->thread = NULL;
     deliver(current, caller, 0);
-    return caller;
-}
-
-int endpoint_reply(struct reply *reply)
-{
-    struct thread *caller = answer(reply);
-    if (!caller)
-        return ERROR_NO_CALLER;
+    if (endpoint)
+        return endpoint_recv(endpoint, reply, caller);
     sched_append(caller);
     return OK;
-}
-
-int endpoint_reply_recv(struct endpoint *endpoint, struct reply *reply)
-{
-    struct thread *caller = answer(reply);
-    return caller ? receive(endpoint, reply, caller) : ERROR_NO_CALLER;
 }
 
 void endpoint_destroy(struct endpoint *endpoint)

@@ -36,13 +36,20 @@ static inline void reply_init(struct reply *reply)
 
 // The calls of strata.h, made by the current thread. Each returns the error
 // that the thread gets if it does not have to wait; if it has, whoever ends the
-// wait gives it one. `as` is THREAD_SENDING or THREAD_CALLING. The receiver's
-// `reply` may be NULL: nobody can call it then.
+// wait gives it one.
+
+// send, or call: `as` is THREAD_SENDING or THREAD_CALLING.
 int endpoint_send(struct endpoint *endpoint, uint64_t badge,
                   enum thread_state as);
-int endpoint_recv(struct endpoint *endpoint, struct reply *reply);
-int endpoint_reply(struct reply *reply);
-int endpoint_reply_recv(struct endpoint *endpoint, struct reply *reply);
+
+// recv. `reply` holds nobody, or is NULL: nobody can call then. If the current
+// thread has to wait, `next`, which is in no queue, runs instead of it, or, if
+// that is NULL, the first in the run queue; if not, `next` is ready.
+int endpoint_recv(struct endpoint *endpoint, struct reply *reply,
+                  struct thread *next);
+
+// reply; and reply_recv, if `endpoint` is not NULL.
+int endpoint_reply(struct endpoint *endpoint, struct reply *reply);
 
 // Wakes everyone who waits at the endpoint, with ERROR_DESTROYED.
 void endpoint_destroy(struct endpoint *endpoint);

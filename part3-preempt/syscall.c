@@ -21,13 +21,12 @@
 // Makes an object of a program's memory, and a capability for it in x6.
 static int new_thread(uint64_t *x)
 {
-    struct thread *thread = (struct thread *)x[0];
     if (x[4] % GUARD_SIZE != 0 || x[5] % 16 != 0 || x[5] < STACK_SMALLEST)
         return ERROR_ARGUMENT;
-    if (cap_add(CAP_THREAD, thread, 0, &x[6]) != OK)
+    if (cap_add(CAP_THREAD, (void *)x[0], 0, &x[6]) != OK)
         return ERROR_FULL;
-    thread_init(thread, (const char *)x[1], (void (*)(void *))x[2],
-                (void *)x[3], x[4], x[5]);
+    thread_init((struct thread *)x[0], (const char *)x[1],
+                (void (*)(void *))x[2], (void *)x[3], x[4], x[5]);
     return OK;
 }
 
@@ -75,13 +74,15 @@ static int serve_endpoint(uint64_t *x)
 
     struct reply *reply = cap_object(x[6], CAP_REPLY);
     if (x[7] == SYS_REPLY_RECV)
-        return reply ? endpoint_reply_recv(endpoint, reply) : ERROR_CAP;
+        return reply ? endpoint_reply(endpoint, reply) : ERROR_CAP;
     if (!reply && x[6] != CAP_NONE)
         return ERROR_CAP;
     if (x[7] == SYS_NBRECV && list_empty(&endpoint->senders) &&
         !notification_pending(current))
         return ERROR_WOULD_BLOCK;
-    return endpoint_recv(endpoint, reply);
+    if (reply)
+        reply_drop(reply);
+    return endpoint_recv(endpoint, reply, NULL);
 }
 
 // The calls on a notification.
@@ -114,7 +115,7 @@ static int serve(struct thread *thread, uint64_t *x)
     switch (x[7]) {
     case SYS_REPLY:
         object = cap_object(x[6], CAP_REPLY);
-        return object ? endpoint_reply(object) : ERROR_CAP;
+        return object ? endpoint_reply(NULL, object) : ERROR_CAP;
     case SYS_YIELD:
         sched_yield();
         return OK;

@@ -60,13 +60,19 @@ extern struct thread *current;
 // All threads that were made, linked by `all`.
 extern struct list_node threads;
 
+// Visits them in the order in which they were made.
+#define for_each_thread(entry)                               \
+    for (struct thread *entry =                              \
+             container_of(threads.next, struct thread, all); \
+         &entry->all != &threads;                            \
+         entry = container_of(entry->all.next, struct thread, all))
+
 // Makes the code that calls this the first thread, "main". Its stack begins at
 // `stack`. Call it once, before anything else here.
 void thread_init_main(uintptr_t stack);
 
-// Where a new thread begins (gate.S), and its first function.
+// Where a new thread begins (gate.S).
 void thread_start(void);
-_Noreturn void thread_run(void (*function)(void *), void *argument);
 
 // Makes a thread that will run function(argument) on the `size` bytes at
 // `stack`, and puts it into the run queue. `stack` is a multiple of GUARD_SIZE,

@@ -40,21 +40,15 @@ void thread_init_main(uintptr_t stack)
     this_cpu()->running = &context;
 }
 
-// The first function of a new thread: the program's own, and then the end.
-_Noreturn void thread_run(void (*function)(void *), void *argument)
-{
-    function(argument);
-    exit();
-}
-
 void thread_init(struct thread *thread, const char *name,
                  void (*function)(void *), void *argument, uintptr_t stack,
                  size_t size)
 {
     prepare(thread, name, stack);
     // As if it had entered the kernel just before thread_start.
-    thread->frame.x[0] = (uintptr_t)function;
-    thread->frame.x[1] = (uintptr_t)argument;
+    thread->frame.x[0] = (uintptr_t)argument;
+    thread->frame.x[19] = (uintptr_t)function;
+    thread->frame.x[20] = (uintptr_t)exit;
     thread->frame.x[30] = (uintptr_t)thread_start;
     thread->frame.sp = stack + size;
     thread->frame.spsr = SPSR_F; // interrupts may come
@@ -77,9 +71,7 @@ void thread_exit(struct thread *thread)
     while ((joiner = thread_take_first(&thread->joiners)))
         thread_wake(joiner, OK);
     // Nobody who waits for its answer waits for ever.
-    list_for_each(other, &threads)
-    {
-        struct thread *client = container_of(other, struct thread, all);
+    for_each_thread(client) {
         if (client->state == THREAD_AWAITING_REPLY && client->target == thread)
             thread_wake(client, ERROR_DROPPED);
     }

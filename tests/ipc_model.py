@@ -859,7 +859,7 @@ class Model:
         if len(self.caps) == CAPS - 1:
             return Error.FULL
         thread = self.new_thread()
-        thread.results = x[2:4]  # the function and its argument
+        thread.results = x[3:4]  # its argument
         self.rule.ready(thread)
         return Cap(thread)
 

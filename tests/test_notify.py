@@ -368,7 +368,7 @@ def test_backtrace_through_an_interrupt(command, execute, part, machine):
     # (Who calls nobody may have no frame, and so hide its caller.)
     assert [name for name in names[names.index("interrupted"):]
             if name != "spoil"] == ["interrupted", "compute_until",
-                                    "thread_run", "thread_start"]
+                                    "thread_start"]
 
 
 @pytest.mark.parts(3)

@@ -300,7 +300,7 @@ def test_guard_moves_with_preemption(crash, part, who, cpu):
     assert 0 <= registers(run)["far"] - bottom < GUARD_SIZE
     names = [frame.name for frame in backtrace(run)]
     assert names[0] == "overflow"
-    assert names[-3:] == ["walk", "thread_run", "thread_start"]
+    assert names[-2:] == ["walk", "thread_start"]
 
 
 # --- Interrupts that nobody expects ---

@@ -166,4 +166,4 @@ def test_backtrace_ends_where_the_thread_began(boot, part, how):
     assert run.value("thread") == "crasher"
     names = [frame.name for frame in backtrace(run)]
     assert "crash" in names
-    assert names[-2:] == ["thread_run", "thread_start"]
+    assert names[-2:] == ["run_program", "thread_start"]

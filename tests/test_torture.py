@@ -321,7 +321,7 @@ def check_shots(build: Path, seeds: range, tmp_path: Path,
                 wanted: Callable[[Code], set[int]]) -> None:
     code = Code(build)
     hit = shoot(build, seeds, tmp_path)
-    programs = code.reached("act", "thread_start")
+    programs = code.reached("act", "thread_start", "exit")
     allowed = {a for name in programs for a in code.functions[name]}
     allowed |= set(code.unmasked_gate())
     # What programs run is not what the kernel does for them.

@@ -31,10 +31,8 @@ from pathlib import Path
 
 from strata import ROOT, Parser, fail, parts
 
-# The budgets (the design's sections on principles and layout; there part 2
-# has 1,000, which its calls and the report of a deadlock did not leave room
-# for).
-CODE_LINES = {"part0": 120, "part1": 600, "part2": 1040, "part3": 1500,
+# The budgets (the design's sections on principles and layout).
+CODE_LINES = {"part0": 120, "part1": 600, "part2": 1000, "part3": 1500,
               "part4": 2300, "part5": 5000, "common": 900}
 UNCOUNTED = ("check.c", "torture.c")
 KEPT = {"part5": 85}            # per cent of the lines, into this part

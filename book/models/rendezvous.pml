@@ -48,7 +48,7 @@ inline endpoint_send(me, as) {
         fi
     fi
 }
-inline receive(reply) {
+inline endpoint_recv(reply) {
     if
     :: empty(senders) ->
         reply_of[SERVER] = reply; thread_of[reply] = SERVER;
@@ -65,12 +65,14 @@ inline receive(reply) {
         fi
     fi
 }
-inline endpoint_recv(reply) {
-    caller = thread_of[reply];  /* who is still held is dropped */
-    if :: caller != NONE -> wake(caller, DROPPED) :: else fi;
-    receive(reply)
+inline make_ready(thread) {
+#ifdef NOT_WOKEN                /* mistake: it is answered, and waits on */
+    skip
+#else
+    if :: thread != NONE -> state[thread] = READY :: else fi
+#endif
 }
-inline answer(reply) {          /* `caller` is answered, and not yet READY */
+inline endpoint_reply(reply, and_receives) {
     caller = thread_of[reply];
     if
     :: caller != NONE && state[caller] == AWAITING_REPLY ->
@@ -79,28 +81,26 @@ inline answer(reply) {          /* `caller` is answered, and not yet READY */
         thread_of[reply] = NONE;
 #endif
         message[caller] = message[SERVER]; error[caller] = OK;
-        error[SERVER] = OK
-    :: else -> caller = NONE; error[SERVER] = NO_CALLER
+        error[SERVER] = OK;
+        if :: and_receives -> endpoint_recv(reply) :: else fi;
+        make_ready(caller)
+    :: else -> error[SERVER] = NO_CALLER
     fi
-}
-inline make_ready(thread) {
-#ifdef NOT_WOKEN                /* mistake: it is answered, and waits on */
-    skip
-#else
-    if :: thread != NONE -> state[thread] = READY :: else fi
-#endif
-}
-inline endpoint_reply(reply) { answer(reply); make_ready(caller) }
-inline endpoint_reply_recv(reply) {
-    answer(reply);
-    if :: caller != NONE -> receive(reply) :: else fi;
-    make_ready(caller)
 }
 
 /* --- The programs: thread t sends the messages 2t, 2t + 1, 2t, 2t + 1, ... */
 
 #define enter(me, call) d_step { state[me] == READY -> call; \
                                  who = 0; caller = 0; object = 0 }
+/* What the server may ask for. (serve_endpoint looks who is still held.) */
+inline call_recv(reply) {
+    caller = thread_of[reply];  /* who is still held is dropped */
+    if :: caller != NONE -> wake(caller, DROPPED) :: else fi;
+    endpoint_recv(reply)
+}
+inline call_reply(reply) { endpoint_reply(reply, false) }
+inline call_reply_recv(reply) { endpoint_reply(reply, true) }
+
 byte next[3];                   /* by thread: 0 if its 2t comes next, or 1 */
 byte request[REPLIES];          /* what came with this reply object */
 bool forgotten[3];              /* the server will not answer this thread */
@@ -142,22 +142,22 @@ inline received(reply) {        /* is it the one that its sender sent next? */
 proctype server() { /* all that a server may do; nobody is put off for ever */
     byte from;
     do
-    :: enter(SERVER, endpoint_recv(0)); received(0);
+    :: enter(SERVER, call_recv(0)); received(0);
        do
-       :: from != SENDER -> respond(0, endpoint_reply_recv); received(0)
+       :: from != SENDER -> respond(0, call_reply_recv); received(0)
        :: break
        od;
        if
        :: from == SENDER
        :: from != SENDER -> forgotten[from] = true /* the next recv drops it */
        :: from != SENDER ->             /* the second answer goes nowhere */
-           respond(0, endpoint_reply); assert(error[SERVER] == OK);
-           respond(0, endpoint_reply); assert(error[SERVER] == NO_CALLER)
+           respond(0, call_reply); assert(error[SERVER] == OK);
+           respond(0, call_reply); assert(error[SERVER] == NO_CALLER)
        :: from != SENDER && nempty(senders) -> /* put off by one message */
-           enter(SERVER, endpoint_recv(1)); received(1);
+           enter(SERVER, call_recv(1)); received(1);
            if
-           :: respond(0, endpoint_reply); respond(1, endpoint_reply)
-           :: respond(1, endpoint_reply); respond(0, endpoint_reply)
+           :: respond(0, call_reply); respond(1, call_reply)
+           :: respond(1, call_reply); respond(0, call_reply)
            fi
        fi
     od
