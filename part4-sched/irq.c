@@ -33,7 +33,7 @@ static void serve_line(unsigned line)
     } else if (irq_is_bound(line)) {
         gic_mask(line);
         notification_signal(bindings[line].notification, bindings[line].bits);
-    } else if (line != machine.uart_line && line != GIC_RESCHEDULE) {
+    } else if (line != machine.uart_line) {
         unexpected_interrupts++;
         gic_mask(line); // or it would come again at once
     }
@@ -44,10 +44,16 @@ static void serve(void)
 {
     trace(TRACE_INTERRUPT, current);
     unsigned line = gic_acknowledge();
+    if (line >= GIC_LINES)
+        spurious_interrupts++;
+    // Another CPU's call says no more than `reschedule` does. CPUs that call
+    // each other without a pause keep nothing else waiting.
+    while (line == GIC_RESCHEDULE) {
+        gic_end(line);
+        line = gic_acknowledge();
+    }
     if (line < GIC_LINES)
         serve_line(line);
-    else
-        spurious_interrupts++;
 }
 
 struct thread *interrupt(void)
@@ -69,8 +75,7 @@ struct thread *interrupt(void)
 // Can anything come that would let a thread run?
 static bool is_hopeless(void)
 {
-    for_each_cpu(cpu)
-    {
+    for_each_cpu(cpu) {
         if (cpu->occupied || !list_empty(&cpu->alarm_queue) ||
             !list_empty(&cpu->exhausted))
             return false;

@@ -840,8 +840,8 @@ def test_who_is_taken_over(run, part, gic):
 STOPPED = {  # how a CPU's calls begin, and what is among them
     "idle": ("idle", "irq_idle", {"irq_idle"}),
     "busy": ("other", "interrupt", {"interrupted", "compute_for_ever",
-                                    "thread_run"}),
-    "lock": ("other", "syscall", {"gate", "yield_for_ever", "thread_run"}),
+                                    "thread_start"}),
+    "lock": ("other", "syscall", {"gate", "yield_for_ever", "thread_start"}),
 }
 
 
@@ -1047,6 +1047,21 @@ def test_stack_used_again(crash, part, gic):
     done = crash(part, "how=again", MORE, cpus="2", gic=gic)
     assert done.result() == "done" and done.status == 0
     assert done.output.count("ran on: 1") == 2
+
+
+@pytest.mark.parts(4)
+@both_gics
+def test_timer_and_reschedule(recorded, part, gic):
+    """A CPU for which both are pending serves both in one go: so the timer is
+    served, too, while others send one reschedule interrupt after the other."""
+    run, events = recorded(part, "how=both", MORE, cpus="2", gic=gic)
+    assert run.result() == "done"
+    there = [e for e in events if e.cpu == 1]
+    sleeper, masked = 1, 3
+    woken = max(n for n, e in enumerate(there)
+                if (e.kind, e.thread) == (Kind.APPEND, sleeper))
+    assert (there[woken - 1].kind, there[woken - 1].thread) == \
+        (Kind.INTERRUPT, masked)
 
 
 @pytest.mark.ordinary

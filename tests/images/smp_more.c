@@ -61,7 +61,8 @@ static cap_t spawn_on(uint64_t cpu, unsigned priority, const char *name,
 static void stacks(void)
 {
     extern char kernel_stack_top[]; // of the first one; from kernel.ld
-    for_each_cpu(cpu) printf("stack %u: %lu\n", cpu->number,
+    for_each_cpu(cpu)
+        printf("stack %u: %lu\n", cpu->number,
                              cpu->stack - (uintptr_t)kernel_stack_top);
 }
 
@@ -204,6 +205,37 @@ static void free_a_server(void)
     note("served on", served_on);
 }
 
+// --- The timer and a reschedule interrupt, both pending ---
+
+static void sleep_shortly(void *argument)
+{
+    (void)argument;
+    sleep_until(make_notification(), start + ticks(4000));
+}
+
+static void stay_masked(void *argument)
+{
+    (void)argument;
+    mask_interrupts();
+    compute_until(6000);
+    unmask_interrupts();
+}
+
+// CPU 1 takes no interrupt while an alarm of its own comes, and then main wakes
+// somebody there.
+static void let_both_wait(void)
+{
+    cap_t sleeper = spawn_on(1, HIGH, "sleeper", sleep_shortly, NULL);
+    cap_t woken = spawn_on(1, HIGH - 1, "woken", wait_for_bell, NULL);
+    main_until(1000);
+    cap_t masked = spawn_on(1, CALM, "masked", stay_masked, NULL);
+    main_until(5000);
+    signal(bell, 1);
+    join(masked);
+    join(woken);
+    join(sleeper);
+}
+
 // --- Memory that was a stack ---
 
 static void run_on(void *where)
@@ -264,6 +296,8 @@ void demo_crasher(void)
         preempt_a_server();
     if (strcmp(how, "free") == 0)
         free_a_server();
+    if (strcmp(how, "both") == 0)
+        let_both_wait();
     if (strcmp(how, "again") == 0)
         use_a_stack_again();
     printf("result: done\n");
