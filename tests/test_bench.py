@@ -337,7 +337,7 @@ def test_one_call_all_the_way(counted, part: Path) -> None:
     out = "resume" if "resume" in guest.symbols(guest.build_of(part)) else "gate"
     assert [name for name, _ in steps if name in ("gate", out, server)] == [
         "gate", out, server, "gate", out]
-    assert {"syscall", "endpoint_send", "endpoint_reply_recv"} < {
+    assert {"syscall", "endpoint_send", "endpoint_reply"} < {
         name for name, _ in steps}
     assert sum(count for _, count in steps) == next(
         f.mean for f in counted(part) if f.key == "call_reply_4")
