@@ -252,7 +252,7 @@ SYNDROMES = {
     0x3f << 26: (1, "(reserved)"),
 }
 ABORTS = {
-    0x00: (1, "address size fault, level 0"),
+    0x02: (1, "address size fault, level 2"),
     0x05: (4, "translation fault, level 1"),
     0x0b: (4, "access flag fault, level 3"),
     0x0d: (4, "permission fault, level 1"),
