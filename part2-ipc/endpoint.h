@@ -42,9 +42,9 @@ static inline void reply_init(struct reply *reply)
 int endpoint_send(struct endpoint *endpoint, uint64_t badge,
                   enum thread_state as);
 
-// recv. `reply` holds nobody, or is NULL: nobody can call then. If the current
-// thread has to wait, `next`, which is in no queue, runs instead of it, or, if
-// that is NULL, the first in the run queue; if not, `next` is ready.
+// recv. `reply` holds nobody, or is NULL: nobody can call then. `next` is in no
+// queue, or NULL. If the current thread has to wait, `next` runs, or, if it is
+// NULL, the first in the run queue; otherwise `next` is made ready.
 int endpoint_recv(struct endpoint *endpoint, struct reply *reply,
                   struct thread *next);
 

@@ -63,7 +63,7 @@ static void stacks(void)
     extern char kernel_stack_top[]; // of the first one; from kernel.ld
     for_each_cpu(cpu)
         printf("stack %u: %lu\n", cpu->number,
-                             cpu->stack - (uintptr_t)kernel_stack_top);
+               cpu->stack - (uintptr_t)kernel_stack_top);
 }
 
 static unsigned fall(unsigned depth)
